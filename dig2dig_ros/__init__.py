@@ -1,0 +1,1 @@
+"""Live infrared and visible camera fusion for ROS 2 by the Dig2DIG method."""

@@ -1,0 +1,1 @@
+"""From camera images to what the engine takes: encodings, gain, registration, pairing."""

@@ -1,0 +1,60 @@
+"""The `dig2dig` command: finds the sub-command and turns user errors into one clear line."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from dig2dig_ros.errors import InputError
+
+# name: (module below dig2dig_ros.commands, one-line help). A module has
+# `configure(parser)` and `run(arguments) -> int`; only the one called is imported, so that
+# `dig2dig --help` and the bag commands start without torch.
+COMMANDS = {
+    'fuse': ('fuse', 'fuse images or folders of images'),
+    'evaluate': ('evaluate', 'measure fused images against their sources'),
+    'benchmark': ('benchmark', 'measure speed and memory of the engine'),
+    'study': ('study', "run a grid over the engine's settings on a folder of pairs"),
+    'detect-check': ('detect_check', 'count what a detector finds in the sources and the fusion'),
+    'train': ('train', 'train a prior from folders of images'),
+    'make-bag': ('make_bag', 'write a rosbag2 from folders or videos'),
+    'replay': ('replay', 'publish the images of a rosbag2 with /clock'),
+    'fuse-bag': ('fuse_bag', 'fuse the two cameras of a rosbag2 into a new one'),
+}
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='dig2dig', description='Fuse infrared and visible images with Dig2DIG.')
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        if name == chosen:
+            module = importlib.import_module(f'dig2dig_ros.commands.{module_name}')
+            command.description = module.__doc__
+            module.configure(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command.
+
+    :returns: the exit code: 0, 1 where part of the work failed, 2 on bad usage or bad input,
+        130 on Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    chosen = argv[0] if argv and argv[0] in COMMANDS else None
+    arguments = _parser(chosen).parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except InputError as error:
+        print(f'dig2dig {arguments.command}: error: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The sub-commands of the `dig2dig` command, one module each."""

@@ -1,0 +1,1 @@
+"""The Dig2DIG fusion engine: torch only, no ROS."""

@@ -1,0 +1,95 @@
+"""Every knob of the fusion, validated in one place and documented once."""
+
+import dataclasses
+import math
+
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.prior.noise_schedule import TRAINING_TIMESTEPS
+
+CHOICES = {
+    'mode': ('sample', 'one-pass'),
+    'guidance': ('em', 'ddfm', 'ladder', 'plain'),
+    'weighting': ('dig', 'uniform'),
+    'divergence': ('l2', 'l1', 'ssim'),
+    'sampler': ('ddim', 'ddpm'),
+    'precision': ('auto', 'fp32', 'bf16', 'fp16'),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class FusionSettings:
+    """Settings of one fusion. Immutable: derive a changed copy with `dataclasses.replace`.
+
+    Attributes:
+        mode: `sample` runs the paper's reverse process; `one-pass` fuses the denoised levels
+            of the sources band by band, with one network batch and no sampling.
+        steps: N of DIG-N, the sampling timesteps, 1..1000.
+        interval: S, sampling steps between two refreshes of the weights, 1..steps.
+        guidance: how sources correct x0_hat: `em` (DDFM's EM step as derived), `ddfm` (the step
+            of DDFM's public code, its mirror image), `ladder` (pull to the one-pass fusion),
+            `plain` (pull to the weighted mean).
+        weighting: `dig` (Eq. 11), or `uniform`, w = 1/K (DDFM, the ablation).
+        divergence: l of Eq. 8: `l2`, `l1` or `ssim` (1 - SSIM).
+        temperature: of the softmax over DIG, relative to the mean magnitude of DIG in the frame
+            (so that it means the same at every level and for every divergence), > 0.
+        window: side in pixels of the box window over l, odd, 1..255.
+        power: p of t_i = t_max (1 - i / (N - 1))^p, >= 1.
+        t_max: highest timestep, 1..999.
+        sampler: `ddim` (eta = 0) or `ddpm` (ancestral).
+        draws: noise draws averaged in each DIG level, 1..64; draws come in antithetic pairs.
+        precision: of the network; `auto` takes half precision where the device is fast at it.
+            Schedule and guidance arithmetic are float32 at least.
+        scale: size of the network's input relative to the frame, (0, 1].
+        seed: of all noise; one seed and one input give one picture.
+    """
+
+    mode: str = 'sample'
+    steps: int = 15
+    interval: int = 15
+    guidance: str = 'ladder'
+    weighting: str = 'dig'
+    divergence: str = 'l2'
+    temperature: float = 0.3
+    window: int = 13
+    power: float = 2.0
+    t_max: int = 300
+    sampler: str = 'ddim'
+    draws: int = 2
+    precision: str = 'auto'
+    scale: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        """Check every value.
+
+        :raises InputError: naming the setting, its value and what is allowed.
+        """
+        for name, allowed in CHOICES.items():
+            _require(getattr(self, name) in allowed, name, getattr(self, name),
+                     f'one of {", ".join(allowed)}')
+        for name in ('steps', 'interval', 'window', 't_max', 'draws', 'seed'):
+            value = getattr(self, name)
+            _require(isinstance(value, int) and not isinstance(value, bool), name, value,
+                     'a whole number')
+        for name in ('temperature', 'power', 'scale'):
+            value = getattr(self, name)
+            _require(isinstance(value, (int, float)) and not isinstance(value, bool)
+                     and math.isfinite(value), name, value, 'a finite number')
+        last = TRAINING_TIMESTEPS - 1
+        _require(1 <= self.steps <= TRAINING_TIMESTEPS, 'steps', self.steps,
+                 f'from 1 to {TRAINING_TIMESTEPS}')
+        _require(1 <= self.interval <= self.steps, 'interval', self.interval,
+                 f'from 1 to steps ({self.steps})')
+        _require(self.temperature > 0, 'temperature', self.temperature, 'above 0')
+        _require(1 <= self.window <= 255 and self.window % 2 == 1, 'window', self.window,
+                 'odd, from 1 to 255')
+        _require(self.power >= 1, 'power', self.power, 'at least 1')
+        _require(1 <= self.t_max <= last, 't_max', self.t_max, f'from 1 to {last}')
+        _require(1 <= self.draws <= 64, 'draws', self.draws, 'from 1 to 64')
+        _require(0 < self.scale <= 1, 'scale', self.scale, 'above 0 and at most 1')
+        _require(self.seed >= 0, 'seed', self.seed, 'at least 0')
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise InputError(f'{name} is {value!r}; it must be {allowed}')

@@ -1,0 +1,1 @@
+"""Image quality, benchmarks and studies of the fusion."""

@@ -1,0 +1,1 @@
+"""Diffusion priors: networks that take a noised image back to a clean one."""

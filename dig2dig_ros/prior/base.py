@@ -1,0 +1,34 @@
+"""What the engine asks of a diffusion prior."""
+
+import abc
+
+import torch
+from torch import nn
+
+
+class Prior(nn.Module, abc.ABC):
+    """A denoiser of luminance, whatever its network predicts inside.
+
+    Attributes:
+        kind: short name of the architecture, for reports (such as `compact-6.5M`).
+        multiple: height and width of the input must be multiples of this; the engine pads.
+    """
+
+    kind: str
+    multiple: int
+
+    @abc.abstractmethod
+    def forward(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """Estimate the clean image in one step (Eq. 10: x0_hat).
+
+        :param noised: x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, float32,
+            N x 1 x H x W, with x_0 in [-1, 1].
+        :param timesteps: int64, N, in 0..999, on the same device.
+        :returns: x0_hat, float32, N x 1 x H x W, clamped to [-1, 1]. The network may run in
+            half precision; the reconstruction is float32.
+        """
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of learned scalars."""
+        return sum(parameter.numel() for parameter in self.parameters())

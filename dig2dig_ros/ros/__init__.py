@@ -1,0 +1,1 @@
+"""The ROS 2 nodes. Nothing outside this package imports rclpy."""
