@@ -1,1 +1,7 @@
 """The Dig2DIG fusion engine: torch only, no ROS."""
+
+from dig2dig_ros.engine.engine import FusionEngine
+from dig2dig_ros.engine.result import FusionResult, Timing
+from dig2dig_ros.engine.settings import FusionSettings
+
+__all__ = ['FusionEngine', 'FusionResult', 'FusionSettings', 'Timing']

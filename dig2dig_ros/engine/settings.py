@@ -30,11 +30,15 @@ class FusionSettings:
             `plain` (pull to the weighted mean).
         weighting: `dig` (Eq. 11), or `uniform`, w = 1/K (DDFM, the ablation).
         divergence: l of Eq. 8: `l2`, `l1` or `ssim` (1 - SSIM).
-        temperature: of the softmax over DIG, relative to the mean magnitude of DIG in the frame
-            (so that it means the same at every level and for every divergence), > 0.
+        strength: share of the way that `ladder` and `plain` pull x0_hat to their target, 0..1.
+        temperature: of the softmax over DIG, > 0.
+        normalise: measure DIG in units of its mean magnitude in the frame, so that temperature
+            means the same at every level and for every divergence. False, with temperature 1, is
+            Eq. 11 as printed.
         window: side in pixels of the box window over l, odd, 1..255.
         power: p of t_i = t_max (1 - i / (N - 1))^p, >= 1.
         t_max: highest timestep, 1..999.
+        levels: of the one-pass ladder, 1..t_max; spaced like a DIG-N schedule.
         sampler: `ddim` (eta = 0) or `ddpm` (ancestral).
         draws: noise draws averaged in each DIG level, 1..64; draws come in antithetic pairs.
         precision: of the network; `auto` takes half precision where the device is fast at it.
@@ -49,10 +53,13 @@ class FusionSettings:
     guidance: str = 'ladder'
     weighting: str = 'dig'
     divergence: str = 'l2'
+    strength: float = 0.5
     temperature: float = 0.3
+    normalise: bool = True
     window: int = 13
     power: float = 2.0
     t_max: int = 300
+    levels: int = 3
     sampler: str = 'ddim'
     draws: int = 2
     precision: str = 'auto'
@@ -67,11 +74,11 @@ class FusionSettings:
         for name, allowed in CHOICES.items():
             _require(getattr(self, name) in allowed, name, getattr(self, name),
                      f'one of {", ".join(allowed)}')
-        for name in ('steps', 'interval', 'window', 't_max', 'draws', 'seed'):
+        for name in ('steps', 'interval', 'window', 't_max', 'levels', 'draws', 'seed'):
             value = getattr(self, name)
             _require(isinstance(value, int) and not isinstance(value, bool), name, value,
                      'a whole number')
-        for name in ('temperature', 'power', 'scale'):
+        for name in ('temperature', 'strength', 'power', 'scale'):
             value = getattr(self, name)
             _require(isinstance(value, (int, float)) and not isinstance(value, bool)
                      and math.isfinite(value), name, value, 'a finite number')
@@ -85,6 +92,10 @@ class FusionSettings:
                  'odd, from 1 to 255')
         _require(self.power >= 1, 'power', self.power, 'at least 1')
         _require(1 <= self.t_max <= last, 't_max', self.t_max, f'from 1 to {last}')
+        _require(1 <= self.levels <= self.t_max, 'levels', self.levels,
+                 f'from 1 to t_max ({self.t_max})')
+        _require(0 <= self.strength <= 1, 'strength', self.strength, 'from 0 to 1')
+        _require(isinstance(self.normalise, bool), 'normalise', self.normalise, 'true or false')
         _require(1 <= self.draws <= 64, 'draws', self.draws, 'from 1 to 64')
         _require(0 < self.scale <= 1, 'scale', self.scale, 'above 0 and at most 1')
         _require(self.seed >= 0, 'seed', self.seed, 'at least 0')

@@ -1,0 +1,39 @@
+"""Which device and precision to run in."""
+
+import torch
+
+from dig2dig_ros.errors import InputError
+
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn `auto`, `cpu`, `cuda` or `cuda:N` into a device that is there.
+
+    :raises InputError: for any other name, and for a GPU that torch does not see.
+    """
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    if name == 'cpu':
+        return torch.device('cpu')
+    kind, _, index = name.partition(':')
+    if kind != 'cuda' or (':' in name and not index.isdigit()):
+        raise InputError(f'device is {name!r}; it must be auto, cpu, cuda or cuda:N')
+    count = torch.cuda.device_count()
+    if int(index or 0) >= count:
+        raise InputError(
+            f'device is {name!r}, but torch sees {count} CUDA devices; use cpu or auto')
+    return torch.device(name)
+
+
+def pick_precision(precision: str, device: torch.device) -> str:
+    """Resolve `auto` to the half precision that the device computes fast, else to fp32."""
+    if precision != 'auto':
+        return precision
+    if device.type == 'cuda':
+        # bf16 came with compute capability 8 (Ampere, Orin); before that fp16 is the fast one.
+        return 'bf16' if torch.cuda.get_device_capability(device) >= (8, 0) else 'fp16'
+    # Older torch cannot tell; fp32 is right everywhere.
+    capabilities = getattr(torch.cpu, 'get_capabilities', dict)()
+    fast = capabilities.get('amx_bf16') or capabilities.get('avx512_bf16')
+    return 'bf16' if fast else 'fp32'

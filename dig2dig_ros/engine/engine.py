@@ -1,0 +1,179 @@
+"""FusionEngine: images in, fused image and weight maps out."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device
+from dig2dig_ros.engine.luminance import luminance, with_chroma
+from dig2dig_ros.engine.pipeline import FusionPipeline
+from dig2dig_ros.engine.result import FusionResult, Timing
+from dig2dig_ros.engine.settings import FusionSettings
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.prior import load_prior
+from dig2dig_ros.prior.base import Prior
+
+
+class FusionEngine:
+    """Runs the Dig2DIG method on one device.
+
+    Not thread-safe: one thread at a time may call `fuse`.
+
+    Attributes:
+        settings: of the next frame; assign a changed copy to switch between frames.
+        device: where it runs, such as `cpu` or `cuda:0`.
+        precision: of the network, `fp32`, `bf16` or `fp16`.
+        prior_name: architecture of the prior.
+    """
+
+    def __init__(self, prior: Prior, device: torch.device, settings: FusionSettings):
+        """Take a loaded prior; use `load` to find one."""
+        self.device = str(device)
+        self.precision = pick_precision(settings.precision, device)
+        self.prior_name = prior.kind
+        self.settings = settings
+        self._device = device
+        self._prior = prior.to_precision(DTYPES[self.precision])
+        self._pipelines: dict[tuple, FusionPipeline] = {}
+
+    @classmethod
+    def load(
+            cls, checkpoint: str | Path | None = None, device: str = 'auto',
+            settings: FusionSettings | None = None) -> 'FusionEngine':
+        """Load a prior and make it ready.
+
+        :param checkpoint: weights file; None for the embedded prior that suits the device.
+        :param device: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
+        :raises InputError: for a device that is not there, or weights that do not load.
+        """
+        resolved = resolve_device(device)
+        return cls(load_prior(checkpoint, resolved), resolved, settings or FusionSettings())
+
+    def warm_up(self, height: int, width: int, source_count: int = 2) -> None:
+        """Fuse one empty frame of that size, so that the first real one is not slow."""
+        self.fuse([np.zeros((height, width), np.uint8)] * source_count)
+
+    def close(self) -> None:
+        """Free the device's memory. The engine cannot be used after."""
+        self._pipelines.clear()
+        self._prior = None
+        if self._device.type == 'cuda':
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def fuse(
+            self, sources: Sequence[np.ndarray],
+            valid: Sequence[np.ndarray | None] | None = None) -> FusionResult:
+        """Fuse K >= 2 aligned images.
+
+        :param sources: uint8, all H x W or H x W x 3 (BGR) of one size, infrared first.
+        :param valid: for each source None, or H x W bool: False where it has no pixel, so that
+            its weight there is 0. At every pixel some source must be valid.
+        :raises InputError: naming the source that is wrong, and how.
+        """
+        marks = [time.perf_counter()]
+        height, width = check_sources(sources, valid)
+        images = [torch.from_numpy(np.ascontiguousarray(source)).to(self._device)
+                  for source in sources]
+        luminances = [luminance(image) for image in images]
+        masks = torch.stack([_mask(one, height, width, self._device)
+                             for one in valid or [None] * len(sources)])
+        stacked = fill_invalid(torch.stack(luminances) / 127.5 - 1, masks)
+        stacked, masks = self._pad(stacked), self._pad(masks)
+        pipeline = self._pipeline(*stacked.shape[-2:])
+        self._mark(marks)
+        weights, shares, ladder = pipeline.weigh(stacked, masks)
+        self._mark(marks)
+        fused = pipeline.sample(stacked, weights, ladder)
+        self._mark(marks)
+        fused = (fused[:height, :width] + 1) * 127.5
+        image = with_chroma(fused, images, luminances).cpu().numpy()
+        shares = shares[:, :height, :width].contiguous().cpu().numpy()
+        self._mark(marks)
+        stages = [1e3 * (end - start) for start, end in zip(marks, marks[1:], strict=False)]
+        return FusionResult(
+            image, shares, Timing(*stages, pipeline.network_calls(len(sources))))
+
+    def _pipeline(self, height: int, width: int) -> FusionPipeline:
+        key = (self.settings, height, width)
+        if key not in self._pipelines:
+            # A live camera has one size; a new one replaces the old.
+            self._pipelines.clear()
+            self._pipelines[key] = FusionPipeline(
+                self._prior, self.settings, height, width, self._device)
+        return self._pipelines[key]
+
+    def _pad(self, images: torch.Tensor) -> torch.Tensor:
+        height, width = images.shape[-2:]
+        below, right = -height % self._prior.multiple, -width % self._prior.multiple
+        if not below and not right:
+            return images
+        return functional.pad(images[None], (0, right, 0, below), mode='replicate')[0]
+
+    def _mark(self, marks: list[float]) -> None:
+        if self._device.type == 'cuda':
+            torch.cuda.synchronize(self._device)
+        marks.append(time.perf_counter())
+
+
+def check_sources(
+        sources: Sequence[np.ndarray],
+        valid: Sequence[np.ndarray | None] | None) -> tuple[int, int]:
+    """Refuse what cannot be fused.
+
+    :returns: height and width of the frames.
+    :raises InputError: naming the source by number, what is wrong with it and what is right.
+    """
+    if len(sources) < 2:
+        raise InputError(f'{len(sources)} source(s) given; a fusion takes at least 2')
+    size = sources[0].shape[:2]
+    for number, source in enumerate(sources, start=1):
+        name = f'source {number} of {len(sources)}'
+        if source.dtype != np.uint8:
+            raise InputError(f'{name} is {source.dtype}; it must be uint8')
+        if source.ndim not in (2, 3) or (source.ndim == 3 and source.shape[2] != 3):
+            raise InputError(f'{name} has shape {source.shape}; it must be H x W or H x W x 3')
+        if 0 in source.shape:
+            raise InputError(f'{name} has shape {source.shape}; it must not be empty')
+        if source.shape[:2] != size:
+            raise InputError(f'{name} is {source.shape[1]}x{source.shape[0]} pixels and source 1 '
+                             f'is {size[1]}x{size[0]}; all must have one size')
+    _check_masks(valid, len(sources), size)
+    return size
+
+
+def _check_masks(
+        valid: Sequence[np.ndarray | None] | None, count: int, size: tuple[int, int]) -> None:
+    if valid is None:
+        return
+    if len(valid) != count:
+        raise InputError(f'{len(valid)} validity masks for {count} sources; give one for each')
+    for number, mask in enumerate(valid, start=1):
+        if mask is not None and (mask.shape != size or mask.dtype != bool):
+            raise InputError(f'validity mask {number} is {mask.dtype} of shape {mask.shape}; '
+                             f'it must be bool of shape {size}')
+    if all(mask is not None for mask in valid) and not np.any(valid, axis=0).all():
+        raise InputError('some pixels are valid in no source; each needs one at least')
+
+
+def _mask(mask: np.ndarray | None, height: int, width: int, device: torch.device) -> torch.Tensor:
+    if mask is None:
+        return torch.ones(height, width, device=device)
+    return torch.from_numpy(mask).to(device, torch.float32)
+
+
+def fill_invalid(sources: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Where a source has no pixel, give it the mean of those that have.
+
+    Whatever stands there gets no weight, but it is in the network's view: an edge at the border
+    of the footprint would be taken for information.
+
+    :param sources: K x H x W.
+    :param valid: K x H x W, 0 or 1.
+    """
+    others = (valid * sources).sum(dim=0) / valid.sum(dim=0)
+    return torch.where(valid > 0, sources, others)

@@ -1,0 +1,40 @@
+"""The ladder: the denoised levels of a source as a band decomposition, fused band by band.
+
+c_k = c_hat_k^{t_0} + sum_e (c_hat_k^{t_e+1} - c_hat_k^{t_e}), the last level being c_k itself, and
+DIG_k(e) is the information that band e brings. So each band is fused with its own DIG weights.
+This needs no sampling; it is the engine's one-pass mode, and a target for guidance.
+"""
+
+import torch
+
+from dig2dig_ros.engine.information_gain import box_mean, fusion_weights
+
+
+def base_weights(
+        base: torch.Tensor, window: int, temperature: float, normalise: bool) -> torch.Tensor:
+    """Weights of the coarsest level, from how far it stands out of its own mean.
+
+    At infinite noise the best estimate of an image is its mean. So the gain from there to the
+    first level is DIG of one more interval, with l2: (c_hat - mean)^2.
+
+    :param base: c_hat^{t_0}, K x H x W.
+    :returns: K x H x W, summing to 1 over K.
+    """
+    deviation = (base - base.mean(dim=(-2, -1), keepdim=True)).square()
+    return fusion_weights(box_mean(deviation, window)[None], temperature, normalise)[0]
+
+
+def fuse_bands(
+        estimates: torch.Tensor, sources: torch.Tensor, weights: torch.Tensor,
+        base: torch.Tensor) -> torch.Tensor:
+    """Sum of the bands of all sources, each with its own weights.
+
+    :param estimates: c_hat, E x K x H x W.
+    :param sources: K x H x W.
+    :param weights: of the bands, E x K x H x W.
+    :param base: weights of the coarsest level, K x H x W.
+    :returns: H x W in [-1, 1].
+    """
+    bands = torch.cat([estimates[1:], sources[None]]) - estimates
+    fused = (base * estimates[0]).sum(dim=0) + (weights * bands).sum(dim=(0, 1))
+    return fused.clamp(-1, 1)
