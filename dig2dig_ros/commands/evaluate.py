@@ -1,0 +1,119 @@
+"""Measure fused images against their sources, on 8-bit luminance: per image and mean.
+
+Images of one scene share their file stem. PSNR, SSIM, VIF, SCD and MI are sums over the sources,
+MSE and CC means. With several --fused the methods stand side by side, best and second best
+marked, over the images that all of them have.
+"""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+from dig2dig_ros.errors import InputError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--infrared', type=Path, metavar='DIR', help='folder of infrared images')
+    parser.add_argument('--visible', type=Path, metavar='DIR', help='folder of visible images')
+    parser.add_argument('--sources', type=Path, nargs='+', metavar='DIR',
+                        help='folders of the K sources, in place of --infrared and --visible')
+    parser.add_argument('--fused', action='append', required=True, metavar='[NAME=]DIR',
+                        help='folder of fused images; several times to compare methods')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures as JSON')
+    parser.add_argument('--csv', type=Path, metavar='FILE', help='write a line for each image')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from dig2dig_ros.evaluation.evaluate import evaluate
+    from dig2dig_ros.evaluation.perceptual import load_lpips
+    from dig2dig_ros.evaluation.tables import write_csv
+
+    sources, methods = source_folders(arguments), _methods(arguments.fused)
+    lpips, why_not = load_lpips()
+    result = evaluate(sources, methods, extra=lpips,
+                      progress=lambda stems: tqdm(stems, unit='image', disable=None))
+    if why_not:
+        print(why_not, file=sys.stderr)
+    _report_problems(result)
+    means = result.means()
+    count = len(next(iter(result.per_image.values())))
+    if count:
+        print(_table(result, means))
+    print(f'{count} images measured, {len(result.failed)} failed')
+    if arguments.csv:
+        write_csv(arguments.csv, result.per_image)
+    if arguments.json:
+        write_json(arguments.json, _document(result, means))
+    return 1 if result.failed else 0
+
+
+def source_folders(arguments: argparse.Namespace) -> list[Path]:
+    """The K source folders, from --sources or --infrared and --visible.
+
+    :raises InputError: where neither or both were given.
+    """
+    pair = [arguments.infrared, arguments.visible]
+    if arguments.sources and pair == [None, None]:
+        return arguments.sources
+    if not arguments.sources and None not in pair:
+        return pair
+    raise InputError('give the sources as --infrared DIR --visible DIR, or as --sources DIR DIR')
+
+
+def write_json(path: Path, document: dict) -> None:
+    """Write strict JSON: a figure that is not finite becomes null."""
+    path.write_text(json.dumps(_finite(document), indent=2, allow_nan=False) + '\n')
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _methods(values: list[str]) -> dict[str, Path]:
+    methods: dict[str, Path] = {}
+    for value in values:
+        name, separator, folder = value.partition('=')
+        if not separator or Path(value).is_dir():
+            name, folder = Path(value).resolve().name, value
+        if name in methods:
+            raise InputError(f'--fused names {name} twice; give each method its own NAME=DIR')
+        methods[name] = Path(folder)
+    return methods
+
+
+def _report_problems(result) -> None:
+    for stem, why in result.failed.items():
+        print(f'{stem}: {why}', file=sys.stderr)
+    if result.unmatched:
+        shown = ', '.join(result.unmatched[:5]) + (', ...' if len(result.unmatched) > 5 else '')
+        print(f'{len(result.unmatched)} left out, not in every folder: {shown}', file=sys.stderr)
+
+
+def _table(result, means: dict) -> str:
+    from dig2dig_ros.evaluation.tables import align, comparison, format_value
+    if len(means) > 1:
+        return comparison(means)
+    (images,), (mean,) = result.per_image.values(), means.values()
+    rows = [['', 'mean', 'lowest', 'highest']]
+    for metric, value in mean.items():
+        column = [scores[metric] for scores in images.values()]
+        rows.append([metric, *(format_value(metric, figure)
+                               for figure in (value, min(column), max(column)))])
+    return align(rows)
+
+
+def _document(result, means: dict) -> dict:
+    """The JSON document: `metrics` is the first method's, `methods` has them all by name."""
+    methods = {method: {'mean': means[method], 'per_image': images}
+               for method, images in result.per_image.items()}
+    document = {'metrics': next(iter(methods.values())), 'failed': result.failed,
+                'unmatched': result.unmatched}
+    return document | ({'methods': methods} if len(methods) > 1 else {})

@@ -1,0 +1,76 @@
+"""Measure folders of fused images against folders of their sources."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.evaluation.metrics import measure
+from dig2dig_ros.image_files import match_by_stem, read_image
+
+Scores = dict[str, float]
+
+
+@dataclasses.dataclass
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        per_image: value by metric, by file stem, by method.
+        failed: why a stem was not measured, by stem; it counts for no method then, so that all
+            means are over the same images.
+        unmatched: stems that are not in all folders.
+    """
+
+    per_image: dict[str, dict[str, Scores]]
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    unmatched: list[str] = dataclasses.field(default_factory=list)
+
+    def means(self) -> dict[str, Scores]:
+        """Mean of each metric over the images, by method."""
+        return {method: mean_scores(images.values()) for method, images in self.per_image.items()}
+
+
+def mean_scores(rows: Iterable[Scores]) -> Scores:
+    """Mean of every metric over images that all have the same metrics."""
+    rows = list(rows)
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
+
+
+def evaluate(sources: Sequence[Path], methods: Mapping[str, Path],
+             extra: Callable[[np.ndarray, Sequence[np.ndarray]], Scores] | None = None,
+             progress: Callable[[Iterable[str]], Iterable[str]] = iter) -> Evaluation:
+    """Measure every image that all folders have, by stem.
+
+    :param sources: one folder for each of the K sources.
+    :param methods: folder of fused images by the name of the method.
+    :param extra: further scores of (fused, sources), such as LPIPS.
+    :param progress: wraps the loop over the stems, as tqdm does.
+    :raises InputError: where a folder is missing or empty, or no stem is in all of them.
+    """
+    matched, unmatched = match_by_stem([*sources, *methods.values()])
+    result = Evaluation({method: {} for method in methods}, unmatched=unmatched)
+    for stem in progress(matched):
+        try:
+            scores = _measure_stem(matched[stem], len(sources), list(methods), extra)
+        except InputError as error:
+            result.failed[stem] = str(error)
+            continue
+        for method, row in scores.items():
+            result.per_image[method][stem] = row
+    return result
+
+
+def _measure_stem(paths: list[Path], source_count: int, methods: list[str],
+                  extra: Callable | None) -> dict[str, Scores]:
+    images = [read_image(path) for path in paths]
+    sources, rows = images[:source_count], {}
+    for method, path, fused in zip(methods, paths[source_count:], images[source_count:],
+                                   strict=True):
+        try:
+            rows[method] = measure(fused, sources) | (extra(fused, sources) if extra else {})
+        except InputError as error:
+            raise InputError(f'{path}: {error}') from error
+    return rows

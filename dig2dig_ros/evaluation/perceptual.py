@@ -1,0 +1,44 @@
+"""LPIPS, where its weights are on the disk: nothing is ever downloaded."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+BACKBONE = 'alexnet-owt-7be5be79.pth'  # torchvision's name for the file
+
+
+def load_lpips() -> tuple[Callable[[np.ndarray, Sequence[np.ndarray]], dict[str, float]] | None,
+                          str]:
+    """Load LPIPS (Zhang et al. 2018, AlexNet), through torchmetrics.
+
+    :returns: function of (fused, sources), each uint8, H x W or H x W x 3 (BGR), that gives
+        {'LPIPS': mean over the sources}, lower is better; or None and why not, in one line.
+    """
+    import torch
+
+    backbone = f'{torch.hub.get_dir()}/checkpoints/{BACKBONE}'
+    try:
+        open(backbone, 'rb').close()
+    except OSError:
+        return None, f'LPIPS is left out: its weights are not at {backbone}'
+    try:
+        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+        network = LearnedPerceptualImagePatchSimilarity(net_type='alex')
+    except (ImportError, RuntimeError) as error:
+        return None, f'LPIPS is left out: {str(error).splitlines()[0]}'
+
+    def score(fused: np.ndarray, sources: Sequence[np.ndarray]) -> dict[str, float]:
+        with torch.inference_mode():
+            values = [float(network(_tensor(fused), _tensor(source))) for source in sources]
+        return {'LPIPS': float(np.mean(values))}
+
+    return score, ''
+
+
+def _tensor(image: np.ndarray):
+    """Luminance as 1 x 3 x H x W in [-1, 1], what LPIPS takes."""
+    import torch
+
+    from dig2dig_ros.evaluation.metrics import luminance
+    grey = torch.from_numpy(luminance(image)).float() / 127.5 - 1
+    return grey.expand(1, 3, *grey.shape)
