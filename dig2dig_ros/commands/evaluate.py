@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     sources, methods = source_folders(arguments), _methods(arguments.fused)
     lpips, why_not = load_lpips()
     result = evaluate(sources, methods, extra=lpips,
-                      progress=lambda stems: tqdm(stems, unit='image', disable=None))
+                      progress=lambda images: tqdm(images, unit='image', disable=None))
     if why_not:
         print(why_not, file=sys.stderr)
     _report_problems(result)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.metrics import measure
-from dig2dig_ros.image_files import match_by_stem, read_image
+from dig2dig_ros.images import match_folders, read_image, to_8_bit
 
 Scores = dict[str, float]
 
@@ -41,20 +41,20 @@ def mean_scores(rows: Iterable[Scores]) -> Scores:
 
 def evaluate(sources: Sequence[Path], methods: Mapping[str, Path],
              extra: Callable[[np.ndarray, Sequence[np.ndarray]], Scores] | None = None,
-             progress: Callable[[Iterable[str]], Iterable[str]] = iter) -> Evaluation:
+             progress: Callable[[Iterable], Iterable] = iter) -> Evaluation:
     """Measure every image that all folders have, by stem.
 
     :param sources: one folder for each of the K sources.
     :param methods: folder of fused images by the name of the method.
     :param extra: further scores of (fused, sources), such as LPIPS.
-    :param progress: wraps the loop over the stems, as tqdm does.
+    :param progress: wraps the loop over the images, as tqdm does.
     :raises InputError: where a folder is missing or empty, or no stem is in all of them.
     """
-    matched, unmatched = match_by_stem([*sources, *methods.values()])
+    matched, unmatched = match_folders([*sources, *methods.values()])
     result = Evaluation({method: {} for method in methods}, unmatched=unmatched)
-    for stem in progress(matched):
+    for stem, paths in progress(matched):
         try:
-            scores = _measure_stem(matched[stem], len(sources), list(methods), extra)
+            scores = _measure_stem(paths, len(sources), list(methods), extra)
         except InputError as error:
             result.failed[stem] = str(error)
             continue
@@ -65,7 +65,7 @@ def evaluate(sources: Sequence[Path], methods: Mapping[str, Path],
 
 def _measure_stem(paths: list[Path], source_count: int, methods: list[str],
                   extra: Callable | None) -> dict[str, Scores]:
-    images = [read_image(path) for path in paths]
+    images = [to_8_bit(read_image(path)) for path in paths]
     sources, rows = images[:source_count], {}
     for method, path, fused in zip(methods, paths[source_count:], images[source_count:],
                                    strict=True):
