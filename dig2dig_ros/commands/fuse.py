@@ -91,7 +91,7 @@ def _scenes(
         raise InputError('sources mix files and folders; give either all files or all folders')
     if not any(folders):
         stem = paths[-1].stem
-        is_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
+        is_file = output.suffix and not output.is_dir()
         return [(stem, paths, output if is_file else output / f'{stem}.png')], []
     if output.is_file() or output.suffix.lower() in SUFFIXES:
         raise InputError(f'{output}: the sources are folders, so --output must be a folder')

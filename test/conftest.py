@@ -1,0 +1,64 @@
+"""What several tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dig2dig_ros.engine.information_gain import box_mean
+from dig2dig_ros.prior.base import Prior
+
+
+class SmoothingPrior(Prior):
+    """A prior whose answer is known: it rescales x_t and smooths it with a box of 5 pixels.
+
+    Counts the images that it was given, so that tests can hold the number of network calls.
+    """
+
+    kind = 'smoothing'
+    multiple = 8
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+        self.batches = []
+
+    def forward(self, noised, timesteps):
+        from dig2dig_ros.engine.schedule import signal_and_noise
+        self.calls += len(noised)
+        self.batches.append(timesteps.tolist())
+        signals = torch.tensor([signal_and_noise(int(t))[0] for t in timesteps])
+        return box_mean(noised / signals.view(-1, 1, 1, 1), 5).clamp(-1, 1)
+
+    def to_precision(self, dtype):
+        return self
+
+
+@pytest.fixture
+def smoothing_prior():
+    """A fresh counting prior."""
+    return SmoothingPrior()
+
+
+@pytest.fixture(scope='session')
+def scene():
+    """An infrared and a visible image (BGR) of one made-up scene, 96 x 128, uint8.
+
+    Infrared: a warm blob on a dark ramp. Visible: stripes, in colour, blind to the blob.
+    """
+    rows, columns = np.mgrid[0:96, 0:128].astype(np.float32)
+    blob = 180 * np.exp(-((rows - 60) ** 2 + (columns - 40) ** 2) / 200)
+    infrared = (40 + 0.3 * columns + blob).clip(0, 255).astype(np.uint8)
+    stripes = 100 + 60 * np.sign(np.sin(columns / 3))
+    visible = np.stack([stripes, 0.8 * stripes + 20, 0.5 * rows + 60], axis=-1)
+    return infrared, visible.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope='session')
+def shared_data():
+    """The folder of real images beside a developer's checkout."""
+    folder = Path(__file__).resolve().parents[2] / 'shared' / 'data'
+    if not folder.is_dir():
+        pytest.skip('real image pairs are not redistributable; ../shared/data is not here')
+    return folder

@@ -1,0 +1,116 @@
+"""`dig2dig fuse` end to end, with the embedded prior on small images."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from dig2dig_ros.cli import main
+
+FAST = ['--mode', 'one-pass', '--levels', '1', '--draws', '1', '--device', 'cpu']
+
+
+@pytest.fixture
+def pair(tmp_path, scene):
+    """An infrared PNG and a visible JPEG, in folders of their own."""
+    for name in ('infrared', 'visible'):
+        (tmp_path / name).mkdir()
+    cv2.imwrite(str(tmp_path / 'infrared/a.png'), scene[0])
+    cv2.imwrite(str(tmp_path / 'visible/a.jpg'), scene[1])
+    return tmp_path
+
+
+def fuse(folder, *options, infrared='infrared', visible='visible', output='out'):
+    return main(['fuse', '--infrared', str(folder / infrared), '--visible', str(folder / visible),
+                 '--output', str(folder / output), *FAST, *options])
+
+
+def test_two_files_give_one_picture_and_its_weights(pair):
+    code = fuse(pair, '--weights-dir', str(pair / 'weights'), infrared='infrared/a.png',
+                visible='visible/a.jpg', output='fused.bmp')
+    assert code == 0
+    assert cv2.imread(str(pair / 'fused.bmp')).shape == (96, 128, 3)
+    weights = [cv2.imread(str(pair / f'weights/a_{name}.png'), cv2.IMREAD_UNCHANGED)
+               for name in ('infrared', 'visible')]
+    assert weights[0].dtype == np.uint16
+    assert np.abs(weights[0].astype(int) + weights[1] - 65535).max() <= 1
+    assert cv2.imread(str(pair / 'weights/a_overlay.png')).shape == (96, 128, 3)
+
+
+def test_folders_go_on_past_a_bad_pair_and_say_so(pair, capsys):
+    for name in ('infrared', 'visible'):
+        (pair / name / 'broken.png').write_bytes(b'no image')
+    cv2.imwrite(str(pair / 'infrared/lonely.png'), np.zeros((8, 8), np.uint8))
+    assert fuse(pair, '--json', str(pair / 'report.json')) == 1
+    report = json.loads((pair / 'report.json').read_text())
+    assert [entry['stem'] for entry in report['fused']] == ['a']
+    assert (pair / 'out/a.png').is_file()
+    assert {entry['stem'] for entry in report['failed']} == {'broken', 'lonely'}
+    errors = capsys.readouterr().err
+    assert 'lonely: not in every source folder' in errors
+    assert 'broken.png: not an image' in errors
+
+
+def test_three_sources(pair, scene):
+    cv2.imwrite(str(pair / 'c.tif'), scene[1][::-1])
+    code = main(['fuse', '--sources', str(pair / 'infrared/a.png'), str(pair / 'visible/a.jpg'),
+                 str(pair / 'c.tif'), '--output', str(pair / 'fused.png'), *FAST])
+    assert code == 0
+    assert cv2.imread(str(pair / 'fused.png')).shape == (96, 128, 3)
+
+
+def test_raw_16_bit_thermal_is_stretched_not_truncated(pair, scene):
+    raw = scene[0].astype(np.uint16) * 8 + 29000
+    cv2.imwrite(str(pair / 'infrared/a.png'), raw)
+    assert fuse(pair) == 0
+    fused = cv2.imread(str(pair / 'out/a.png'), cv2.IMREAD_GRAYSCALE)
+    blob, dark = fused[60, 40].astype(int), fused[20, 40].astype(int)
+    assert blob - dark > 60
+
+
+@pytest.mark.parametrize(('options', 'complaint'), [
+    (['--steps', '0'], 'steps is 0'),
+    (['--steps', '5', '--interval', '6'], 'interval is 6'),
+    (['--device', 'tpu'], "device is 'tpu'"),
+    (['--checkpoint', 'nowhere.pt'], 'nowhere.pt'),
+])
+def test_bad_options_exit_2_with_one_line(pair, capsys, options, complaint):
+    assert fuse(pair, *options) == 2
+    error = capsys.readouterr().err.strip()
+    assert complaint in error
+    assert len(error.splitlines()) == 1
+
+
+def test_bad_inputs_exit_2_with_one_line(pair, tmp_path, capsys):
+    cv2.imwrite(str(pair / 'small.png'), np.zeros((8, 8), np.uint8))
+    (pair / 'text.png').write_text('no image')
+    (pair / 'empty').mkdir()
+    cases = [
+        ({'infrared': 'nowhere'}, 'nowhere: no such file or folder'),
+        ({'infrared': 'empty'}, 'empty: holds no images'),
+        ({'infrared': 'infrared/a.png'}, 'mix files and folders'),
+        ({'infrared': 'text.png', 'visible': 'visible/a.jpg'}, 'text.png: not an image'),
+        ({'infrared': 'small.png', 'visible': 'visible/a.jpg'}, 'all must have one size'),
+        ({'output': 'out.png'}, 'must be a folder'),
+        ({'infrared': 'infrared/a.png', 'visible': 'visible/a.jpg', 'output': 'y.gif'},
+         'unknown image format .gif'),
+    ]
+    for arguments, complaint in cases:
+        code = fuse(pair, **arguments)
+        error = capsys.readouterr().err.strip()
+        assert code == 2, arguments
+        assert complaint in error
+        assert len(error.splitlines()) == 1
+
+
+def test_usage_errors_exit_2(capsys):
+    for arguments in (['fuse'], ['fuse', '--steps', 'many', '--output', 'x'], ['fly']):
+        with pytest.raises(SystemExit) as exit_:
+            main(arguments)
+        assert exit_.value.code == 2
+
+
+def test_sources_and_infrared_do_not_mix(pair, capsys):
+    assert fuse(pair, '--sources', 'a', 'b') == 2
+    assert 'not both' in capsys.readouterr().err
