@@ -1,0 +1,126 @@
+"""Maps raw thermal images (16-bit counts or floats) to the 8 bits that the fusion takes."""
+
+import math
+
+import cv2
+import numpy as np
+
+from dig2dig_ros.errors import InputError
+
+MODES = ('percentile', 'range', 'none')
+_SAMPLES = 16_384
+# A percentile range below this many counts, or this share of a float, is sensor noise; stretching
+# it would fill a blank wall with grain.
+_LEAST_SPAN_COUNTS = 16.0
+_LEAST_SPAN_SHARE = 1e-4
+
+
+class GainControl:
+    """Automatic gain control of one camera; it carries the range from frame to frame.
+
+    `percentile`: the range between two percentiles of the frame becomes 0..255, smoothed over
+    frames so that a hot object entering the view does not make the picture flicker. 8-bit
+    frames are left as they are: their camera has a gain control of its own.
+    `range`: `minimum`..`maximum`, in the image's units (counts, or the kelvin or degrees that a
+    radiometric driver sends), becomes 0..255, for every depth.
+    `none`: 8-bit frames as they are, of 16-bit ones the high byte; floats are refused.
+    """
+
+    def __init__(self, mode: str = 'percentile', low: float = 1.0, high: float = 99.0,
+                 smoothing: float = 0.9, minimum: float | None = None,
+                 maximum: float | None = None, crop_rows: int = 0) -> None:
+        """Make a gain control that has seen nothing yet.
+
+        :param low: percentile that becomes 0, [0, high).
+        :param high: percentile that becomes 255, (low, 100].
+        :param smoothing: share of the range so far in the next one, [0, 1), per frame.
+        :param minimum: value that becomes 0, for `range`.
+        :param maximum: value that becomes 255, for `range`.
+        :param crop_rows: telemetry rows to cut off, at the bottom (positive) or top (negative).
+        :raises InputError: naming the parameter.
+        """
+        _require(mode in MODES, 'thermal mode', mode, f'one of {", ".join(MODES)}')
+        _require(0 <= low < high <= 100, 'percentiles', (low, high),
+                 'two rising numbers from 0 to 100')
+        _require(0 <= smoothing < 1, 'smoothing', smoothing, 'at least 0 and below 1')
+        _require(isinstance(crop_rows, int), 'crop_rows', crop_rows, 'a whole number')
+        if mode == 'range':
+            _require(None not in (minimum, maximum) and math.isfinite(maximum - minimum)
+                     and minimum < maximum, 'minimum, maximum', (minimum, maximum),
+                     'two rising numbers')
+        self._mode = mode
+        self._percentiles = (low, high)
+        self._smoothing = smoothing
+        self._fixed = (minimum, maximum)
+        self._crop_rows = crop_rows
+        self._smoothed: np.ndarray | None = None
+        self._dtype: np.dtype | None = None
+
+    def __call__(self, raw: np.ndarray) -> np.ndarray:
+        """Map one frame.
+
+        :param raw: H x W or H x W x 3, uint8, uint16 or float32. NaN comes out black, and
+            neither it nor infinity counts for the percentiles.
+        :returns: uint8 of the shape less the rows cut off; `raw` or a view of it where it is
+            left as it is.
+        :raises InputError: on another dtype, floats without a range, or nothing left to crop.
+        """
+        raw = self._crop(raw)
+        if raw.dtype == np.uint8 and self._mode != 'range':
+            return raw
+        _require(raw.dtype in (np.uint8, np.uint16, np.float32), 'dtype of a thermal image',
+                 str(raw.dtype), 'uint8, uint16 or float32')
+        if self._mode == 'none':
+            _require(raw.dtype == np.uint16, 'thermal mode', 'none',
+                     'percentile or range for a 32FC1 image')
+            return (raw >> 8).astype(np.uint8)
+        return _stretch(raw, *(self._fixed if self._mode == 'range' else self._follow(raw)))
+
+    def reset(self) -> None:
+        """Forget the range so far, as after a jump in time."""
+        self._smoothed = None
+
+    def _crop(self, raw: np.ndarray) -> np.ndarray:
+        if self._crop_rows == 0:
+            return raw
+        _require(abs(self._crop_rows) < raw.shape[0], 'crop_rows', self._crop_rows,
+                 f'fewer than the {raw.shape[0]} rows of the image')
+        return raw[:-self._crop_rows] if self._crop_rows > 0 else raw[-self._crop_rows:]
+
+    def _follow(self, raw: np.ndarray) -> tuple[float, float]:
+        """Move the smoothed range towards this frame's; the first frame sets it."""
+        if raw.dtype != self._dtype:
+            self.reset()
+            self._dtype = raw.dtype
+        stride = max(1, math.isqrt(raw.shape[0] * raw.shape[1] // _SAMPLES))
+        sample = raw[::stride, ::stride]
+        if raw.dtype == np.float32:
+            sample = sample[np.isfinite(sample)]
+        if sample.size:
+            frame = np.percentile(sample, self._percentiles)
+            if self._smoothed is None:
+                self._smoothed = frame
+            elif frame[1] > frame[0]:  # a flat frame is the shutter: it says nothing of the scene
+                self._smoothed = self._smoothing * self._smoothed + (1 - self._smoothing) * frame
+        if self._smoothed is None:
+            return 0.0, 1.0
+        low, high = map(float, self._smoothed)
+        least = (_LEAST_SPAN_COUNTS if raw.dtype == np.uint16
+                 else _LEAST_SPAN_SHARE * max(1.0, abs(high)))
+        widen = max(0.0, least - (high - low)) / 2
+        return low - widen, high + widen
+
+
+def _stretch(raw: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map low..high linearly to 0..255, clipped."""
+    scale = 255.0 / (high - low)
+    if raw.dtype != np.float32:
+        raw = raw.astype(np.float32)
+    clipped = np.clip(raw, np.float32(low), np.float32(high))
+    cv2.patchNaNs(clipped, low)
+    return cv2.convertScaleAbs(clipped, alpha=scale, beta=-low * scale)
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise InputError(f'{name} is {value!r}; it must be {allowed}')
