@@ -1,0 +1,102 @@
+"""/diagnostics: how the fusion goes and how each camera does."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from dig2dig_ros.ros.inputs import Camera, Inputs
+from dig2dig_ros.ros.outputs import Outputs
+from dig2dig_ros.ros.statistics import Statistics
+from dig2dig_ros.ros.topics import CAMERAS
+
+HARDWARE_ID = 'dig2dig'
+LATENCIES = {
+    'latency stamp to publish': 'stamp_ms',
+    'latency receive to publish': 'receive_ms',
+    'latency engine': 'engine_ms',
+    'pair skew': 'skew_ms',
+}
+
+
+def status(name: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
+    """Make one status."""
+    return DiagnosticStatus(
+        name=name, level=level, message=message, hardware_id=HARDWARE_ID,
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
+
+
+def camera_status(node_name: str, name: str, camera: Camera, silent: bool) -> DiagnosticStatus:
+    """Describe one input."""
+    age_s = camera.silent_s(time.monotonic_ns())
+    level, message = DiagnosticStatus.OK, 'receiving'
+    if silent:
+        level = DiagnosticStatus.WARN
+        message = f'no image for {age_s:.1f} s'
+    if camera.incompatible:
+        level = DiagnosticStatus.WARN
+        message = f'a publisher is not heard: its QoS {camera.incompatible} is incompatible'
+    return status(f'{node_name}: {name} camera', level, message, {
+        'topic': camera.topic,
+        'images received': camera.received,
+        'age of the newest image (s)': f'{age_s:.2f}',
+        'camera_info': 'none' if camera.info is None
+        else f'{camera.info.width}x{camera.info.height}',
+    })
+
+
+def fusion_values(statistics: Statistics, engine: Mapping[str, str]) -> dict[str, str]:
+    """Gather the figures of the fusion, as text."""
+    counts = statistics.counts
+    values = {**engine, 'fps': f'{statistics.fps():.2f}'}
+    for name, field in LATENCIES.items():
+        percentiles = statistics.percentiles(field)
+        values[f'{name} p50/p90/p99 (ms)'] = 'none yet' if percentiles is None else ' / '.join(
+            f'{value:.1f}' for value in percentiles)
+    for camera, share in zip(CAMERAS, statistics.mean_weights or (None, None), strict=True):
+        values[f'mean weight {camera}'] = 'none yet' if share is None else f'{share:.3f}'
+    for name in ('pairs in', 'fused', 'passed through', 'held'):
+        values[name] = str(counts.pop(name, 0))
+    values |= {name: str(count) for name, count in sorted(counts.items())}
+    if statistics.last_error:
+        values['last error'] = statistics.last_error
+    return values
+
+
+def fusion_level(inputs: Inputs | None, outputs: Outputs | None, failure: str
+                 ) -> tuple[bytes, str]:
+    """Tell how the fusion does as a whole."""
+    if failure:
+        return DiagnosticStatus.ERROR, failure
+    if inputs is None or outputs is None:
+        return DiagnosticStatus.WARN, 'not active'
+    silent = [camera for camera in CAMERAS if inputs.silent(camera)]
+    if silent:
+        return DiagnosticStatus.WARN, f'no images from: {", ".join(silent)}'
+    for topic, policy in outputs.incompatible.items():
+        return DiagnosticStatus.WARN, f'a subscriber of {topic} wants another QoS {policy}'
+    return DiagnosticStatus.OK, 'fusing'
+
+
+def report(node_name: str, stamp: Time, statistics: Statistics, inputs: Inputs | None,
+           outputs: Outputs | None, engine: Mapping[str, str], failure: str) -> DiagnosticArray:
+    """Make the message of one second.
+
+    :param engine: what runs, see `EngineSession.describe`.
+    :param failure: why the node does not run; empty while it does.
+    """
+    level, text = fusion_level(inputs, outputs, failure)
+    values = fusion_values(statistics, engine)
+    statuses = []
+    if inputs is not None:
+        values |= {f'images dropped: {reason}': str(count)
+                   for reason, count in sorted(inputs.dropped.items())}
+        values['images without stamp'] = str(inputs.unstamped)
+        statuses = [camera_status(node_name, name, camera, inputs.silent(name))
+                    for name, camera in inputs.cameras.items()]
+    message = DiagnosticArray(
+        status=[status(f'{node_name}: fusion', level, text, values), *statuses])
+    message.header.stamp = stamp
+    return message

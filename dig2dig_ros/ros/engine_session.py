@@ -1,0 +1,81 @@
+"""The fusion engine as the node uses it. The only module here that brings in torch, and late."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dig2dig_ros.errors import InputError
+
+
+def fusion_settings(values: Mapping[str, Any]) -> Any:
+    """Make the engine's settings from the node's parameters.
+
+    :raises InputError: where they do not fit together, or torch is not installed.
+    """
+    FusionSettings = _engine_module().FusionSettings
+    steps = values['engine.steps']
+    return FusionSettings(
+        interval=values['engine.interval'] or steps,
+        **{name: values[f'engine.{name}'] for name in (
+            'mode', 'steps', 'guidance', 'temperature', 'scale', 'precision')})
+
+
+def _engine_module() -> Any:
+    try:
+        from dig2dig_ros import engine
+    except ModuleNotFoundError as error:
+        if error.name in ('torch', 'safetensors'):
+            raise InputError(f'{error.name} is not installed in this Python; install it with: '
+                             f'{sys.executable} -m pip install {error.name}') from error
+        raise
+    return engine
+
+
+class EngineSession:
+    """A loaded engine with its stream. Belongs to one thread, the worker's."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """Load and warm up.
+
+        :raises InputError: for a device, checkpoint or setting that cannot be used.
+        """
+        module = _engine_module()
+        self._settings = fusion_settings(values)
+        self._engine = module.FusionEngine.load(
+            values['engine.checkpoint'] or None, values['engine.device'], self._settings)
+        self._stream = module.FusionStream(
+            self._engine, latency_budget_ms=values['engine.latency_budget_ms'])
+        width, height = values['engine.warm_up_size']
+        self._engine.warm_up(height, width)
+
+    def apply(self, values: Mapping[str, Any]) -> None:
+        """Take changed settings from the next frame on."""
+        settings = fusion_settings(values)
+        if settings != self._settings:
+            self._engine.settings = self._settings = settings
+            self._stream.reset()
+
+    def fuse(self, infrared: np.ndarray, visible: np.ndarray, valid: np.ndarray | None) -> Any:
+        """Fuse a pair; valid is False where infrared has no pixel, or None."""
+        return self._stream.fuse(
+            [infrared, visible], None if valid is None else [valid, None])
+
+    def reset(self) -> None:
+        """Forget the frames seen, as after a jump in time."""
+        self._stream.reset()
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it runs on a CUDA device."""
+        return self._engine.device.startswith('cuda')
+
+    def describe(self) -> dict[str, str]:
+        """Tell what runs, for diagnostics."""
+        return {'device': self._engine.device, 'precision': self._engine.precision,
+                'prior': self._engine.prior_name, 'running': self._stream.running}
+
+    def close(self) -> None:
+        """Free the device's memory."""
+        self._engine.close()

@@ -1,0 +1,242 @@
+"""The fusion node: a managed node that fuses two cameras live.
+
+Callbacks run on one executor thread and are short; one worker thread does everything that
+takes time, from decoding to publishing.
+"""
+
+import concurrent.futures
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter as RosParameter
+
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros import diagnostics, topics
+from dig2dig_ros.ros.engine_session import EngineSession, fusion_settings
+from dig2dig_ros.ros.inputs import Inputs
+from dig2dig_ros.ros.live_fusion import LiveFusion
+from dig2dig_ros.ros.outputs import Outputs
+from dig2dig_ros.ros.parameter import declare, read
+from dig2dig_ros.ros.parameters import PARAMETERS, check_together
+from dig2dig_ros.ros.processing import Job, Processing
+from dig2dig_ros.ros.spin import run
+from dig2dig_ros.ros.statistics import Statistics
+from dig2dig_ros.ros.worker import Worker
+
+FLUSH_PERIOD_S = 0.02
+DIAGNOSTICS_PERIOD_S = 1.0
+END_TIMEOUT_S = 1.0
+
+
+def _reported(transition: Callable) -> Callable:
+    """Make a transition fail with its reason said: rclpy swallows exceptions in it."""
+    @functools.wraps(transition)
+    def reported(node: 'FusionNode', state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            node.failure = ''
+            transition(node, state)
+            return TransitionCallbackReturn.SUCCESS
+        except ExternalShutdownException:
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:
+            known = isinstance(error, InputError)
+            text = str(error) if known else f'{type(error).__name__}: {error}'
+            node.fail(f'{transition.__name__} failed: {text}')
+            return TransitionCallbackReturn.FAILURE
+    return reported
+
+
+class FusionNode(LifecycleNode):
+    """Fuses `infrared/image_raw` and `visible/image_raw` into `fused/image`."""
+
+    def __init__(self, make_session: Callable[..., EngineSession] = EngineSession) -> None:
+        """Declare the parameters; with `autostart` configuring follows at once.
+
+        :param make_session: makes the engine from the parameters, on the worker's thread.
+        """
+        super().__init__('fusion_node')
+        self._make_session = make_session
+        self._statistics = Statistics()
+        self._worker: Worker | None = None
+        self._fusion: LiveFusion | None = None
+        self._outputs: Outputs | None = None
+        self._inputs: Inputs | None = None
+        self.failure = ''
+        declare(self, PARAMETERS)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(FLUSH_PERIOD_S, self._flush, clock=steady)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, clock=steady)
+        # The callback lives as long as its handle.
+        self._jump_handle = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
+                          on_clock_change=False),
+            post_callback=lambda jump: self._on_time_jump())
+        if self.get_parameter('autostart').value is True:
+            self._starter = self.create_timer(0.0, self._start, clock=steady)
+
+    @_reported
+    def on_configure(self, state: LifecycleState) -> None:
+        """Load and warm up the engine, on the thread that will run it."""
+        values = read(self, PARAMETERS)
+        check_together(values)
+        self._outputs = Outputs(self, values)
+        limit = 1 if values['queue'] == 'latest' else values['queue_limit']
+        self._worker = Worker(lambda job: self._fusion.handle(job), limit, values['queue'])
+        self.get_logger().info('loading the engine')
+        try:
+            self._fusion = self._wait(self._worker.submit(lambda: LiveFusion(
+                self, values, self._outputs, self._statistics, self._make_session)))
+        except Exception:
+            self._release()
+            raise
+        engine = ', '.join(f'{name} {text}' for name, text in self._fusion.engine_status.items())
+        self.get_logger().info(f'engine ready: {engine}')
+
+    @_reported
+    def on_activate(self, state: LifecycleState) -> None:
+        """Start listening."""
+        self._inputs = Inputs(self, read(self, PARAMETERS), self._on_job)
+        super().on_activate(state)
+
+    @_reported
+    def on_deactivate(self, state: LifecycleState) -> None:
+        """Stop listening and let the frame in work finish."""
+        self._stop_listening()
+        self._wait(self._worker.submit(lambda: None))
+        super().on_deactivate(state)
+
+    @_reported
+    def on_cleanup(self, state: LifecycleState) -> None:
+        """Free the engine and with it the GPU."""
+        self._release()
+
+    @_reported
+    def on_shutdown(self, state: LifecycleState) -> None:
+        """Stop from any state."""
+        self._stop_listening()
+        self._release()
+
+    def fail(self, reason: str) -> None:
+        """Say why the node cannot go on, in the log and in /diagnostics."""
+        self.failure = reason
+        self.get_logger().error(reason)
+        self._report()
+
+    def close(self) -> bool:
+        """End the worker; False if it is still busy."""
+        self._stop_listening()
+        finished = self._worker is None or self._worker.close(END_TIMEOUT_S)
+        if finished:
+            self.destroy_node()
+        return finished
+
+    def _start(self) -> None:
+        self._starter.cancel()
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _wait(self, future: concurrent.futures.Future) -> Any:
+        """Wait for the worker, but no longer than the process is wanted."""
+        while not concurrent.futures.wait([future], timeout=0.1).done:
+            if not self.context.ok():
+                raise ExternalShutdownException
+        return future.result()
+
+    def _stop_listening(self) -> None:
+        if self._inputs is not None:
+            self._inputs.destroy()
+            self._inputs = None
+            self._lose(self._worker.clear(), 'deactivated')
+
+    def _release(self) -> None:
+        if self._worker is not None:
+            if self._fusion is not None:
+                self._wait(self._worker.submit(self._fusion.close))
+            self._worker.close(END_TIMEOUT_S)
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._worker = self._fusion = self._outputs = None
+
+    def _on_job(self, job: Job) -> None:
+        if job.is_pair:
+            self._statistics.count('pairs in')
+        if self.get_parameter('lazy').value and not self._outputs.wanted():
+            self._lose([job], 'no subscriber')
+            return
+        self._fusion.visible_info = self._inputs.cameras['visible'].info
+        lost = self._worker.put(job)
+        if lost is not None:
+            self._lose([lost], 'queue full' if lost is job else 'superseded')
+
+    def _flush(self) -> None:
+        if self._inputs is not None:
+            self._inputs.flush()
+        if self._fusion is not None and self._fusion.failure and self._inputs is not None:
+            reason = self._fusion.failure
+            self.trigger_deactivate()
+            self.fail(reason)
+
+    def _on_time_jump(self) -> None:
+        self.get_logger().warning('time jumped back; starting over')
+        if self._inputs is not None:
+            self._inputs.reset()
+            self._lose(self._worker.clear(), 'time jump')
+            self._fusion.reset()
+
+    def _on_set_parameters(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
+        changed = {parameter.name: parameter.value for parameter in parameters}
+        try:
+            self._take(changed)
+        except InputError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _take(self, changed: dict[str, Any]) -> None:
+        """Validate a change as a whole, then apply it as a whole."""
+        rows = [row for row in PARAMETERS if row.name in changed]
+        for row in rows:
+            row.validated(changed[row.name])
+        if self._fusion is None or not rows:
+            return
+        for row in rows:
+            if row.changes == 'configure':
+                raise InputError(f'{row.name} is read when the node is configured; deactivate '
+                                 'and clean it up first (ros2 lifecycle set)')
+        values = read(self, PARAMETERS, changed)
+        check_together(values)
+        Processing(values)
+        fusion_settings(values)
+        self._fusion.apply(values)
+        if self._inputs is not None:
+            self._inputs.apply(values)
+
+    def _lose(self, jobs: Sequence[Job], reason: str) -> None:
+        for job in jobs:
+            self._statistics.lose(job.is_pair, reason)
+
+    def _report(self) -> None:
+        """Publish /diagnostics and say what is waited for."""
+        name = self.get_fully_qualified_name().lstrip('/')
+        self._diagnostics.publish(diagnostics.report(
+            name, self.get_clock().now().to_msg(), self._statistics, self._inputs, self._outputs,
+            self._fusion.engine_status if self._fusion else {}, self.failure))
+        if self._inputs is not None:
+            self._inputs.remind()
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node as a process."""
+    return run(FusionNode, args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,64 @@
+"""Where the synthetic cameras get their pictures: the rendered street, or a folder of pairs."""
+
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from dig2dig_ros.camera.street_scene import SceneFrame, StreetScene
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.images import match_folders, read_image
+
+FOLDER_NAMES = (('ir', 'vi'), ('infrared', 'visible'))
+
+
+class ImageSource(Protocol):
+    """Something that two cameras look at."""
+
+    def frame(self, index: int, time_s: float) -> SceneFrame:
+        """Return what they see."""
+
+
+class Street:
+    """The rendered night street."""
+
+    def __init__(self, width: int, height: int, seed: int) -> None:
+        self._scene = StreetScene(width, height, seed)
+
+    def frame(self, index: int, time_s: float) -> SceneFrame:
+        """Render one moment."""
+        return self._scene.render(time_s, index)
+
+
+class Folder:
+    """Real pairs, matched by stem, over and over."""
+
+    def __init__(self, folder: Path) -> None:
+        """Find the pairs.
+
+        :param folder: has the folders `ir` and `vi`, or `infrared` and `visible`.
+        :raises InputError: where it has not, or they hold no pairs.
+        """
+        names = next((names for names in FOLDER_NAMES
+                      if all((folder / name).is_dir() for name in names)), None)
+        if names is None:
+            raise InputError(f'{folder} must have the folders ir and vi, or infrared and visible')
+        self._pairs, _ = match_folders([folder / name for name in names])
+
+    def frame(self, index: int, time_s: float) -> SceneFrame:
+        """Read one pair; grey visible images are made BGR."""
+        _, paths = self._pairs[index % len(self._pairs)]
+        infrared, visible = map(read_image, paths)
+        if infrared.ndim == 3:
+            infrared = cv2.cvtColor(infrared, cv2.COLOR_BGR2GRAY)
+        if visible.ndim == 2:
+            visible = cv2.cvtColor(visible, cv2.COLOR_GRAY2BGR)
+        if visible.dtype != np.uint8:
+            visible = (visible >> 8).astype(np.uint8)
+        return SceneFrame(infrared, visible, [])
+
+
+def make_source(pairs: str, width: int, height: int, seed: int) -> ImageSource:
+    """Choose the source that the parameters ask for."""
+    return Folder(Path(pairs)) if pairs else Street(width, height, seed)

@@ -1,0 +1,149 @@
+"""What the node subscribes to: images on their way to pairs, camera_info, and who is silent."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from dig2dig_ros.ros import topics
+from dig2dig_ros.ros.processing import Job
+from dig2dig_ros.ros.qos import policy_name
+from dig2dig_ros.ros.synchronisation import SYNCHRONISERS, Subscriber
+
+REMIND_S = 5.0
+
+
+@dataclasses.dataclass
+class Camera:
+    """What is known of one input.
+
+    Attributes:
+        topic: resolved name.
+        received: images that came.
+        last_ns: arrival of the newest, or the start of waiting; of the steady clock.
+        info: its newest camera_info.
+        incompatible: policy because of which a publisher is not heard.
+    """
+
+    topic: str
+    received: int = 0
+    last_ns: int = dataclasses.field(default_factory=time.monotonic_ns)
+    info: CameraInfo | None = None
+    incompatible: str = ''
+
+    def silent_s(self, now_ns: int) -> float:
+        """Time since the newest image."""
+        return (now_ns - self.last_ns) * 1e-9
+
+
+class Inputs:
+    """Subscriptions of an active node. All its methods belong to the executor's thread."""
+
+    def __init__(self, node: Node, values: Mapping[str, Any],
+                 on_job: Callable[[Job], None]) -> None:
+        """Subscribe.
+
+        :param on_job: called with each pair, and with each image whose partner camera is silent.
+        :raises InputError: where the policy is not installed.
+        """
+        self._node = node
+        self._on_job = on_job
+        self._values = values
+        self.cameras: dict[str, Camera] = {}
+        self._subscriptions: list = []
+        self._synchroniser = SYNCHRONISERS[values['sync.policy']](
+            values, lambda: node.get_clock().now().nanoseconds)
+        self._synchroniser.registerCallback(lambda *pair: on_job(Job(*pair)))
+        for camera in topics.CAMERAS:
+            self._subscribe(camera)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Images lost before they were in a pair, by reason."""
+        return self._synchroniser.dropped
+
+    @property
+    def unstamped(self) -> int:
+        """Images without a stamp, paired by arrival."""
+        return self._synchroniser.unstamped
+
+    def apply(self, values: Mapping[str, Any]) -> None:
+        """Take changed parameters; what is queued is let go where they change the pairing."""
+        if any(values[name] != self._values[name] for name in values if name.startswith('sync.')):
+            self._synchroniser.apply(values)
+        self._values = values
+
+    def flush(self) -> None:
+        """Let go pairs that waited long enough; call it from a timer."""
+        self._synchroniser.flush(time.monotonic_ns())
+
+    def reset(self) -> None:
+        """Start over after a jump in time."""
+        self._synchroniser.reset()
+
+    def silent(self, camera: str) -> bool:
+        """Tell whether a camera sends nothing any more."""
+        silent_s = self.cameras[camera].silent_s(time.monotonic_ns())
+        return silent_s > self._values['stale_timeout_s']
+
+    def remind(self) -> None:
+        """Say what is waited for, every few seconds; call it from a timer."""
+        for camera in self.cameras.values():
+            if camera.silent_s(time.monotonic_ns()) < REMIND_S:
+                continue
+            count = self._node.count_publishers(camera.topic)
+            why = 'no publisher' if count == 0 else f'{count} publisher(s), but no image comes'
+            if camera.incompatible:
+                why += f'; its QoS {camera.incompatible} is incompatible'
+            self._node.get_logger().warning(
+                f'waiting for {camera.topic}: {why}', throttle_duration_sec=REMIND_S)
+
+    def destroy(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _subscribe(self, camera: str) -> None:
+        name = topics.IMAGES[camera]
+        compressed = self._values['input.transport'] == 'compressed'
+        topic = topics.compressed_topic(self._node, name) if compressed else name
+        subscriber = Subscriber(
+            self._node, CompressedImage if compressed else Image, topic,
+            qos_profile=qos_profile_sensor_data,
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=lambda info: self._on_incompatible(camera, info)),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        subscriber.registerCallback(lambda message: self._received(camera, message))
+        self.cameras[camera] = Camera(subscriber.sub.topic_name)
+        info_topic = topics.camera_info_topic(self._node, topics.INFOS[camera], name)
+        self._subscriptions += [subscriber.sub, self._node.create_subscription(
+            CameraInfo, info_topic, lambda message: self._received_info(camera, message),
+            qos_profile_sensor_data)]
+
+    def _received(self, camera: str, message: Image | CompressedImage) -> None:
+        now_ns = time.monotonic_ns()
+        state = self.cameras[camera]
+        state.received += 1
+        state.last_ns = now_ns
+        other = 'visible' if camera == 'infrared' else 'infrared'
+        if self.silent(other):
+            self._on_job(Job(**{other: None, camera: message}, received_ns=now_ns))
+        else:
+            self._synchroniser.add(camera, message, now_ns)
+
+    def _received_info(self, camera: str, message: CameraInfo) -> None:
+        self.cameras[camera].info = message
+
+    def _on_incompatible(self, camera: str, info: QoSRequestedIncompatibleQoSInfo) -> None:
+        policy = policy_name(info.last_policy_kind)
+        state = self.cameras[camera]
+        state.incompatible = policy
+        self._node.get_logger().warning(
+            f'a publisher of {state.topic} is not heard: its {policy} is incompatible with what '
+            'is requested; change the publisher, or qos_overrides of this topic')

@@ -1,0 +1,159 @@
+"""What the worker does with each job: from two messages to the published fusion."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.engine_session import EngineSession
+from dig2dig_ros.ros.outputs import Outputs
+from dig2dig_ros.ros.processing import BadImage, Job, Processing, Sources
+from dig2dig_ros.ros.statistics import FrameRecord, Statistics
+from dig2dig_ros.ros.synchronisation import stamp_ns
+
+LOG_PERIOD_S = 5.0
+
+
+class LiveFusion:
+    """Owns the engine on the worker's thread; only `apply` and `reset` come from elsewhere.
+
+    Attributes:
+        failure: why no further frame can be fused; empty while all is well.
+        visible_info: newest camera_info of the visible camera.
+    """
+
+    def __init__(self, node: Node, values: Mapping[str, Any], outputs: Outputs,
+                 statistics: Statistics,
+                 make_session: Callable[[Mapping[str, Any]], EngineSession]) -> None:
+        """Load the engine, which takes seconds.
+
+        :raises InputError: for values that cannot be used.
+        """
+        self._node = node
+        self._logger = node.get_logger()
+        self._outputs = outputs
+        self._statistics = statistics
+        self._make_session = make_session
+        self._values = self._wanted = values
+        self._processing = Processing(values)
+        self._session = make_session(values)
+        self._reset = False
+        self._restarted = False
+        self._last_stamp_ns = 0
+        self._engine_status = self._session.describe()
+        self.failure = ''
+        self.visible_info = None
+
+    def apply(self, values: Mapping[str, Any]) -> None:
+        """Have changed, valid parameters taken before the next job."""
+        self._wanted = values
+
+    def reset(self) -> None:
+        """Have everything that carries over forgotten before the next job."""
+        self._reset = True
+
+    @property
+    def engine_status(self) -> Mapping[str, str]:
+        """What runs, for diagnostics."""
+        return self._engine_status
+
+    def close(self) -> None:
+        """Free the engine."""
+        self._session.close()
+
+    def handle(self, job: Job) -> None:
+        """Process one job; nothing that goes wrong with it stops the next one."""
+        try:
+            self._take_changes()
+            if job.is_pair:
+                self._fuse(job)
+            else:
+                self._alone(job)
+        except BadImage as error:
+            self._statistics.lose(job.is_pair, 'bad input', error=str(error))
+            self._logger.error(str(error), throttle_duration_sec=LOG_PERIOD_S)
+        except Exception as error:  # an engine's error must not stop later frames
+            self._failed(job, error)
+
+    def _take_changes(self) -> None:
+        if self._values is not self._wanted:
+            self._values = self._wanted
+            self._processing.apply(self._values)
+            self._session.apply(self._values)
+            self._outputs.apply(self._values)
+        if self._reset:
+            self._reset = False
+            self._start_over()
+
+    def _start_over(self) -> None:
+        self._processing.reset()
+        self._session.reset()
+
+    def _fuse(self, job: Job) -> None:
+        limit_s = self._values['sync.max_age_s']
+        age_s = self._age_s(job)
+        if limit_s and age_s > limit_s:
+            self._statistics.lose(True, 'stale')
+            return
+        if stamp_ns(job.visible) < self._last_stamp_ns:
+            self._start_over()
+        self._last_stamp_ns = stamp_ns(job.visible)
+        sources = self._processing.prepare(job)
+        result = self._session.fuse(sources.infrared, sources.visible, sources.valid)
+        self._publish(sources, result.image, *result.weights)
+        self._statistics.fused(FrameRecord(
+            done_s=time.monotonic(), stamp_ms=1e3 * self._age_s(job),
+            receive_ms=1e-6 * (time.monotonic_ns() - job.received_ns),
+            engine_ms=result.timing.total_ms, skew_ms=1e-6 * job.skew_ns),
+            result.weights.mean(axis=(1, 2)))
+        self._restarted = False
+        self._engine_status = self._session.describe()
+
+    def _age_s(self, job: Job) -> float:
+        return 1e-9 * (self._node.get_clock().now().nanoseconds - stamp_ns(job.visible))
+
+    def _alone(self, job: Job) -> None:
+        """Treat an image whose partner camera is silent as `on_stale` says."""
+        policy = self._values['on_stale']
+        if policy == 'passthrough':
+            sources = self._processing.prepare(job)
+            image = sources.visible if sources.infrared is None else sources.infrared
+            share = np.full(image.shape[:2], sources.visible is None, np.float32)
+            self._publish(sources, image, share, 1 - share)
+            self._statistics.count('passed through')
+        elif policy == 'hold' and self._outputs.repeat():
+            self._statistics.count('held')
+        else:
+            self._statistics.lose(False, 'partner camera silent')
+
+    def _publish(self, sources: Sources, image: np.ndarray, infrared_weights: np.ndarray,
+                 visible_weights: np.ndarray) -> None:
+        self._outputs.publish(
+            sources.header, image,
+            {'infrared': infrared_weights, 'visible': visible_weights}, self.visible_info)
+
+    def _failed(self, job: Job, error: Exception) -> None:
+        text = f'{type(error).__name__}: {error}'
+        self._statistics.lose(job.is_pair, 'engine error', error=text)
+        self._logger.error(f'a pair could not be fused: {text}',
+                           throttle_duration_sec=LOG_PERIOD_S)
+        # After a CUDA error nothing works any more in that context but, with luck, a new engine.
+        if self._session.on_gpu and isinstance(error, RuntimeError):
+            self._restart(text)
+        elif not isinstance(error, InputError):
+            self._session.reset()
+
+    def _restart(self, text: str) -> None:
+        if self._restarted:
+            self.failure = f'the GPU failed twice, deactivated: {text}'
+            return
+        self._restarted = True
+        self._statistics.count('engine restarts')
+        try:
+            self._session.close()
+            self._session = self._make_session(self._values)
+        except Exception as error:  # whatever a lost GPU raises
+            self.failure = f'the GPU failed and the engine cannot be made anew: {error}'

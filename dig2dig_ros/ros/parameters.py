@@ -1,0 +1,116 @@
+"""The fusion node's parameters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.parameter import Parameter
+
+IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+
+PARAMETERS = (
+    # What pairs.
+    Parameter('sync.policy', 'nearest',
+              'nearest: each image with the nearest in time of the other camera; approximate: '
+              "message_filters' ApproximateTimeSynchronizer, where it is installed",
+              choices=('nearest', 'approximate'), changes='configure'),
+    Parameter('sync.by', 'stamp',
+              'pair by header stamp, or by arrival for cameras without a common clock',
+              choices=('stamp', 'arrival'), changes='configure'),
+    Parameter('sync.slop_s', 0.02, 'largest time difference in a pair, inclusive, in seconds',
+              bounds=(0.0, 10.0)),
+    Parameter('sync.offset_s', 0.0,
+              'added to infrared stamps before pairing, in seconds (a constant clock offset or '
+              'exposure delay)', bounds=(-10.0, 10.0)),
+    Parameter('sync.max_wait_s', 0.05,
+              'how long a pair waits for a nearer partner, in seconds', bounds=(0.0, 10.0)),
+    Parameter('sync.max_age_s', 0.0,
+              'a pair whose visible stamp is older than this when its turn comes is dropped as '
+              'stale, in seconds of the node clock; 0: never', bounds=(0.0, 60.0)),
+    # What comes in.
+    Parameter('input.transport', 'raw',
+              'raw subscribes sensor_msgs/Image, compressed sensor_msgs/CompressedImage on '
+              '<topic>/compressed', choices=('raw', 'compressed'), changes='configure'),
+    Parameter('input.conversion', 'own',
+              'own table of encodings, or cv_bridge where it loads',
+              choices=('own', 'cv_bridge'), changes='configure'),
+    # Infrared to 8 bits.
+    Parameter('thermal.agc', 'percentile',
+              'automatic gain control of 16-bit and float infrared: percentile (of the frame, '
+              'smoothed), range (fixed radiometric range) or none (the high byte)',
+              choices=('percentile', 'range', 'none')),
+    Parameter('thermal.low_percentile', 1.0, 'this percentile becomes black',
+              bounds=(0.0, 100.0)),
+    Parameter('thermal.high_percentile', 99.0, 'this percentile becomes white',
+              bounds=(0.0, 100.0)),
+    Parameter('thermal.smoothing', 0.9,
+              'share of the previous limits kept at each frame; 0: none, flickers',
+              bounds=(0.0, 0.999)),
+    Parameter('thermal.minimum', 0.0, 'counts or degrees that become black, for agc range',
+              bounds=(-1e6, 1e6)),
+    Parameter('thermal.maximum', 65535.0, 'counts or degrees that become white, for agc range',
+              bounds=(-1e6, 1e6)),
+    Parameter('thermal.crop_rows', 0,
+              'rows of telemetry cut off the infrared image, at the bottom (positive) or '
+              'top (negative)', bounds=(-1000, 1000)),
+    Parameter('registration.homography', IDENTITY,
+              'row-major 3x3 homography from infrared pixels to visible pixels; the identity '
+              'stretches the infrared image over the visible one',
+              bounds=(-1e6, 1e6), length=9),
+    # The engine.
+    Parameter('engine.mode', 'one-pass',
+              "one-pass: one network batch, no sampling, the fastest; sample: the paper's "
+              'reverse process', choices=('one-pass', 'sample')),
+    Parameter('engine.steps', 15, 'N of DIG-N, sampling timesteps', bounds=(1, 1000)),
+    Parameter('engine.interval', 0,
+              'S, steps between two refreshes of the weights, at most engine.steps; 0: one '
+              'refresh a frame', bounds=(0, 1000)),
+    Parameter('engine.guidance', 'ladder', 'how the cameras correct the sampler',
+              choices=('em', 'ddfm', 'ladder', 'plain')),
+    Parameter('engine.temperature', 0.3,
+              'of the softmax that makes the weights: low follows the more informative camera, '
+              'high averages', bounds=(1e-4, 1e4)),
+    Parameter('engine.scale', 1.0, 'size of the network input relative to the frame',
+              bounds=(0.05, 1.0)),
+    Parameter('engine.latency_budget_ms', 0.0,
+              'the engine picks the longest schedule that fits; 0: the one that is set',
+              bounds=(0.0, 60_000.0), changes='configure'),
+    Parameter('engine.device', 'auto', 'auto, cpu, cuda or cuda:N', changes='configure'),
+    Parameter('engine.precision', 'auto', 'of the network', changes='configure',
+              choices=('auto', 'fp32', 'bf16', 'fp16')),
+    Parameter('engine.checkpoint', '', 'weights file; empty: the built-in prior',
+              changes='configure'),
+    Parameter('engine.warm_up_size', [640, 512],
+              'width and height fused once at configure, so that the first frame is not slow',
+              bounds=(1, 8192), length=2, changes='configure'),
+    # What goes out.
+    Parameter('output.encoding', 'bgr8', 'of fused/image', choices=('bgr8', 'rgb8', 'mono8')),
+    Parameter('output.compressed', 'none', 'also publish fused/image/compressed',
+              choices=('none', 'jpeg', 'png'), changes='configure'),
+    Parameter('output.jpeg_quality', 90, 'of fused/image/compressed', bounds=(1, 100)),
+    # How it runs.
+    Parameter('queue', 'latest',
+              'latest: the newest pair, older ones are superseded; every: all pairs in order',
+              choices=('latest', 'every'), changes='configure'),
+    Parameter('queue_limit', 256, 'pairs kept at most with queue every', bounds=(1, 100_000),
+              changes='configure'),
+    Parameter('on_stale', 'passthrough',
+              'when one camera is silent: passthrough the other, hold (repeat the last fused '
+              'image) or stop', choices=('passthrough', 'hold', 'stop')),
+    Parameter('stale_timeout_s', 1.0, 'a camera is silent after this, in seconds',
+              bounds=(0.05, 60.0)),
+    Parameter('lazy', True, 'no inference while nobody subscribes to an output'),
+    Parameter('autostart', True, 'configure and activate at start', changes='start'),
+)
+
+
+def check_together(values: Mapping[str, Any]) -> None:
+    """Check what upstream's policy cannot do.
+
+    :raises InputError: naming the parameters.
+    """
+    if values['sync.policy'] == 'approximate':
+        for name, plain in (('sync.by', 'stamp'), ('sync.offset_s', 0.0)):
+            if values[name] != plain:
+                raise InputError(f'{name} is {values[name]!r}; with sync.policy approximate it '
+                                 f'must be {plain!r}, upstream has no such thing')

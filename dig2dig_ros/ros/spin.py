@@ -1,0 +1,55 @@
+"""Runs a node as a process: a clean end at SIGINT and SIGTERM, whatever it is busy with."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+
+class ClosableNode(Protocol):
+    """A node that ends on request."""
+
+    def close(self) -> bool:
+        """End its threads and free everything; False if one cannot be ended in time."""
+
+
+def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None) -> int:
+    """Spin a node until the process is told to end.
+
+    :returns: the exit code: 0, or 2 where the command line is wrong.
+    """
+    try:
+        rclpy.init(args=args)
+    except Exception as error:  # RCLError, UnknownROSArgsError: no base but Exception
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    node = None
+    finished = True
+    try:
+        node = make_node()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception:
+        # A callback that was under way when the context went down fails in its own way.
+        if rclpy.ok():
+            raise
+    finally:
+        # launch and the terminal both send SIGINT; the second must not break the ending.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if node is not None:
+            finished = node.close()
+        rclpy.try_shutdown()
+    if not finished:
+        # A forward pass of seconds cannot be interrupted, and the exit would wait for it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
