@@ -1,0 +1,173 @@
+"""Train a compact prior on folders of images (searched recursively, colour taken as luminance).
+
+The weights are written in half precision with their model card (JSON) beside them. An
+interrupted training leaves its state beside the output; `--resume` goes on from there.
+"""
+
+import argparse
+import datetime
+import os
+import pickle
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.prior.checkpoint import save_compact
+from dig2dig_ros.prior.compact import SIZES
+from dig2dig_ros.prior.crops import CropSampler, load_folders
+from dig2dig_ros.prior.training import AUTOCAST, Trainer, TrainingSettings, denoising_psnr
+
+SAVE_INTERVAL_S = 60.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    default = TrainingSettings()
+    parser.add_argument('--images', type=Path, nargs='+', required=True, metavar='DIR',
+                        help='folders of training images')
+    parser.add_argument('--output', type=Path, required=True, metavar='FILE.safetensors',
+                        help='where the weights go')
+    parser.add_argument('--validate', type=Path, nargs='+', default=[], metavar='DIR',
+                        help='folders of held-out images; their denoising PSNR goes into the card')
+    parser.add_argument('--size', choices=sorted(SIZES), default=default.size,
+                        help='size of the network')
+    parser.add_argument('--steps', type=int, default=default.steps, help='optimiser steps')
+    parser.add_argument('--minutes', type=float, default=None,
+                        help='train for this long instead of counting steps')
+    parser.add_argument('--batch', type=int, default=default.batch, help='crops per step')
+    parser.add_argument('--crop', type=int, default=default.crop, help='side of a crop in pixels')
+    parser.add_argument('--learning-rate', type=float, default=default.learning_rate,
+                        help='peak learning rate')
+    parser.add_argument('--precision', choices=sorted(AUTOCAST), default=default.precision,
+                        help='arithmetic of the network')
+    parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto',
+                        help='where to train')
+    parser.add_argument('--seed', type=int, default=default.seed, help='of weights, crops, noise')
+    parser.add_argument('--resume', action='store_true',
+                        help='go on from the state file beside the output')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, save, report."""
+    _check(arguments)
+    settings = TrainingSettings(
+        size=arguments.size, steps=arguments.steps, minutes=arguments.minutes,
+        batch=arguments.batch, crop=arguments.crop, learning_rate=arguments.learning_rate,
+        precision=arguments.precision, seed=arguments.seed)
+    images = load_folders(arguments.images)
+    held_out = load_folders(arguments.validate)
+    torch.backends.cudnn.benchmark = True  # every batch has one shape
+    flat = [image for folder in images.values() for image in folder]
+    trainer = Trainer(settings, CropSampler(flat, settings.crop, _device(arguments.device)))
+    state_file = arguments.output.with_suffix('.state')
+    if arguments.resume:
+        _load_state(trainer, state_file)
+    counts = {name: len(folder) for name, folder in images.items()}
+    try:
+        _train(trainer, arguments.output, state_file, counts)
+    except KeyboardInterrupt:
+        _save(trainer, arguments.output, state_file, _recipe(trainer, counts))
+        print(f'stopped at step {trainer.steps_done}; --resume goes on from {state_file}')
+        raise
+    recipe = _recipe(trainer, counts)
+    for name, folder in held_out.items():
+        recipe.setdefault('denoising_psnr_db', {})[name] = denoising_psnr(trainer.average, folder)
+        print(f'denoising PSNR (dB by timestep), {name}: {recipe["denoising_psnr_db"][name]}')
+    save_compact(trainer.average, arguments.output, recipe)
+    state_file.unlink(missing_ok=True)
+    print(f'{arguments.output}: {trainer.prior.kind}, {trainer.steps_done} steps, '
+          f'loss {trainer.loss:.4f}')
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    for name in ('steps', 'batch', 'crop', 'learning_rate', 'minutes'):
+        value = getattr(arguments, name)
+        if value is not None and not value > 0:
+            raise InputError(f'--{name.replace("_", "-")} is {value}; it must be above 0')
+    multiple = SIZES[arguments.size].multiple
+    if arguments.crop % multiple:
+        raise InputError(f'--crop is {arguments.crop}; it must be a multiple of {multiple}')
+    if arguments.output.suffix != '.safetensors':
+        raise InputError(f'--output is {arguments.output}; it must end in .safetensors')
+    if arguments.seed < 0:
+        raise InputError(f'--seed is {arguments.seed}; it must be at least 0')
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _device(name: str) -> torch.device:
+    if name == 'cuda' and not torch.cuda.is_available():
+        raise InputError('--device is cuda, but PyTorch sees no CUDA device; use cpu or auto')
+    if name == 'auto':
+        name = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return torch.device(name)
+
+
+def _train(trainer: Trainer, output: Path, state_file: Path, counts: dict[str, int]) -> None:
+    saved_at = time.monotonic()
+    bar = tqdm(total=1000, unit='‰', desc=f'train {trainer.prior.kind}',
+               bar_format='{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}')
+
+    def report(trainer: Trainer) -> None:
+        nonlocal saved_at
+        bar.update(round(1000 * trainer.progress) - bar.n)
+        bar.set_postfix_str(f'step {trainer.steps_done}, loss {trainer.loss:.4f}', refresh=False)
+        if time.monotonic() - saved_at > SAVE_INTERVAL_S:
+            _save(trainer, output, state_file, _recipe(trainer, counts))
+            saved_at = time.monotonic()
+
+    with bar:
+        trainer.run(report)
+
+
+def _recipe(trainer: Trainer, counts: dict[str, int]) -> dict:
+    """The model card: everything that the weights came from."""
+    settings = trainer.settings
+    architecture = trainer.prior.network.architecture
+    return {
+        'prior': trainer.prior.kind,
+        'parameters': trainer.prior.parameter_count,
+        'architecture': {'channels': architecture.channels,
+                         'multipliers': architecture.multipliers,
+                         'blocks': architecture.blocks},
+        'images': counts,
+        'steps': trainer.steps_done,
+        'minutes': round(trainer.seconds_done / 60, 1),
+        'crops': trainer.steps_done * settings.batch,
+        'batch': settings.batch,
+        'crop_px': settings.crop,
+        'learning_rate': settings.learning_rate,
+        'precision': settings.precision,
+        'seed': settings.seed,
+        'device': _device_name(trainer.device),
+        'loss': round(trainer.loss, 5),
+        'date': datetime.date.today().isoformat(),
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
+
+
+def _save(trainer: Trainer, output: Path, state_file: Path, recipe: dict) -> None:
+    """Write the weights so far and the state; the state appears whole or not at all."""
+    save_compact(trainer.average, output, recipe)
+    draft = state_file.with_suffix('.state-draft')
+    torch.save(trainer.state_dict(), draft)
+    os.replace(draft, state_file)
+
+
+def _load_state(trainer: Trainer, state_file: Path) -> None:
+    try:
+        state = torch.load(state_file, map_location=trainer.device, weights_only=True)
+        trainer.load_state_dict(state)
+    except FileNotFoundError:
+        raise InputError(f'{state_file}: no such file; nothing to resume') from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError,
+            ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f'{state_file}: no training state of a {trainer.prior.kind} '
+                         f'({reason})') from None

@@ -1,0 +1,144 @@
+"""Prior files, told apart by content: compact safetensors and guided-diffusion state dicts.
+
+Nothing is unpickled beyond tensors and plain containers (`weights_only`), and every file is
+checked against the architecture that it claims before a weight is used.
+"""
+
+import json
+import zipfile
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.prior.base import Prior
+from dig2dig_ros.prior.compact import Architecture, CompactNetwork, CompactPrior
+from dig2dig_ros.prior.unet import GuidedDiffusionPrior, UNet, UNetArchitecture
+
+FAMILY = 'dig2dig-compact'
+EXPECTED = ('expected a .safetensors written by `dig2dig train`, or the state dict (.pt) of an '
+            'unconditional guided-diffusion model')
+WIDEST, DEEPEST = 4096, 64
+
+Tensors = dict[str, torch.Tensor]
+
+
+def load_prior(checkpoint: str | Path | None, device: torch.device) -> Prior:
+    """Load a prior for inference.
+
+    :param checkpoint: weights file; None for the embedded prior: the medium one on CUDA, the
+        small one elsewhere.
+    :returns: in eval mode, float32, on the device, without gradients.
+    :raises InputError: where the file is missing, unreadable, of another kind, or holds
+        weights that do not fit or are not finite.
+    """
+    if checkpoint is not None:
+        return _load(Path(checkpoint)).to(device)
+    size = 'medium' if device.type == 'cuda' else 'small'
+    weights = resources.files('dig2dig_ros.prior') / 'weights' / f'compact-{size}.safetensors'
+    with resources.as_file(weights) as path:
+        return _load(path).to(device)
+
+
+def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
+    """Write the weights in half precision, the recipe in their metadata and as JSON beside them.
+
+    :param path: ends in .safetensors; the model card takes its name with .json.
+    :param recipe: what the prior was trained on and how; JSON-serialisable.
+    """
+    architecture = prior.network.architecture
+    metadata = {
+        'family': FAMILY,
+        'channels': json.dumps(architecture.channels),
+        'multipliers': json.dumps(architecture.multipliers),
+        'blocks': json.dumps(architecture.blocks),
+        'recipe': json.dumps(recipe),
+    }
+    tensors = {name: tensor.detach().to('cpu', torch.float16).contiguous()
+               for name, tensor in prior.network.state_dict().items()}
+    save_file(tensors, path, metadata=metadata)
+    path.with_suffix('.json').write_text(json.dumps(recipe, indent=2) + '\n')
+
+
+def _load(path: Path) -> Prior:
+    if not path.is_file():
+        raise InputError(f'{path}: no such file; {EXPECTED}')
+    try:
+        tensors, metadata = _read(path)
+        network, prior_type = _describe(tensors, metadata)
+        _check(tensors, network)
+    except ValueError as error:
+        raise InputError(f'{path}: {error}; {EXPECTED}') from None
+    # Assigned, not copied: a float32 checkpoint of gigabytes stays mapped from its file.
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()},
+                            assign=True)
+    return prior_type(network).eval().requires_grad_(False)
+
+
+def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
+    """Take tensors and metadata out of either container; ValueError where it is neither."""
+    with path.open('rb') as file:
+        start = file.read(9)
+    try:
+        if start[8:] == b'{':  # after the length of the header
+            with safe_open(path, 'pt') as file:
+                names = file.keys()
+                return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+        tensors = torch.load(path, map_location='cpu', weights_only=True,
+                             mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # a malformed or hostile file can make the parsers raise anything
+        raise ValueError(f'cannot be read as weights ({_first_line(error)})') from None
+    if not isinstance(tensors, dict) or not all(
+            isinstance(name, str) and isinstance(tensor, torch.Tensor)
+            for name, tensor in tensors.items()):
+        raise ValueError('is no state dict, names with tensors')
+    return tensors, {}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip('.')
+
+
+def _describe(tensors: Tensors, metadata: dict[str, str]) -> tuple[nn.Module, type[Prior]]:
+    """Build the network that the file claims to hold, without memory; ValueError if none."""
+    with torch.device('meta'):
+        if metadata.get('family') == FAMILY:
+            return CompactNetwork(_compact_architecture(metadata)), CompactPrior
+        if 'time_embed.0.weight' in tensors:
+            return UNet(UNetArchitecture.from_tensors(tensors)), GuidedDiffusionPrior
+    raise ValueError('holds weights of something else')
+
+
+def _compact_architecture(metadata: dict[str, str]) -> Architecture:
+    try:
+        channels, multipliers, blocks = (
+            json.loads(metadata[name]) for name in ('channels', 'multipliers', 'blocks'))
+        fits = (len(multipliers) == len(blocks) and 0 < sum(blocks) <= DEEPEST
+                and all(type(count) is int and count >= 0 for count in blocks)
+                and all(type(width) is int and 0 < width <= WIDEST
+                        for width in (channels, *multipliers)))
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError('its metadata names no compact architecture (channels, multipliers, '
+                         'blocks)')
+    return Architecture(channels, tuple(multipliers), tuple(blocks))
+
+
+def _check(tensors: Tensors, network: nn.Module) -> None:
+    """Compare names, shapes and values with what the network needs; ValueError on the first."""
+    needed = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    for name, shape in needed.items():
+        if name not in tensors:
+            raise ValueError(f'lacks {name} {shape}')
+        if tuple(tensors[name].shape) != shape:
+            raise ValueError(f'{name} is {tuple(tensors[name].shape)} where {shape} is needed')
+        if not torch.isfinite(tensors[name]).all():
+            raise ValueError(f'{name} holds values that are not finite')
+    for name in tensors:
+        if name not in needed:
+            raise ValueError(f'holds {name}, which its architecture does not have')

@@ -1,0 +1,187 @@
+"""Training of a compact prior (`dig2dig train`): EDM's objective on augmented crops."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from dig2dig_ros.prior.base import Prior
+from dig2dig_ros.prior.compact import SIZES, log_sigmas, seeded, unit_target
+from dig2dig_ros.prior.crops import CropSampler
+from dig2dig_ros.prior.noise_schedule import alpha_bar_table
+
+REPORTED_TIMESTEPS = (10, 25, 50, 100, 150, 300, 500, 800, 999)
+AUTOCAST = {'fp32': None, 'bf16': torch.bfloat16}
+UNIFORM_SHARE = 0.2
+LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = math.log(0.25), 1.2
+EMA_DECAY = 0.999
+WARM_UP_STEPS = 200
+LOSS_SPAN_STEPS = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """The recipe of one training; recorded in the model card.
+
+    Attributes:
+        size: of the network, a key of `compact.SIZES`.
+        steps: optimiser steps; unused where `minutes` is given.
+        minutes: wall-clock length, or None to count steps.
+        batch: crops per step.
+        crop: side of a crop in pixels.
+        learning_rate: peak of the schedule (short linear warm-up, then a cosine to zero).
+        precision: of the network's arithmetic: `fp32` or `bf16`; weights stay float32.
+        seed: of initial weights, crops and noise.
+    """
+
+    size: str = 'small'
+    steps: int = 20000
+    minutes: float | None = None
+    batch: int = 64
+    crop: int = 128
+    learning_rate: float = 1e-3
+    precision: str = 'bf16'
+    seed: int = 0
+
+
+def timestep_weights() -> torch.Tensor:
+    """Probability of each timestep in training.
+
+    Most draws follow a log-normal noise level around sigma = 0.25 (t = 75), where images are
+    decided; the rest is uniform, so that every timestep is trained.
+
+    :returns: float64 of shape (1000,), summing to 1.
+    """
+    levels = log_sigmas()
+    density = torch.exp(-0.5 * ((levels - LOG_SIGMA_MEAN) / LOG_SIGMA_SPREAD) ** 2)
+    # Timesteps are unevenly spaced in log sigma: density times spacing is probability.
+    weights = density * torch.gradient(levels)[0]
+    return UNIFORM_SHARE / len(levels) + (1 - UNIFORM_SHARE) * weights / weights.sum()
+
+
+class Trainer:
+    """The state of a training and its step; deterministic for a seed on one device."""
+
+    def __init__(self, settings: TrainingSettings, sampler: CropSampler):
+        self.settings, self.sampler, self.device = settings, sampler, sampler.device
+        self.prior = seeded(SIZES[settings.size], settings.seed).to(self.device)
+        self.average = seeded(SIZES[settings.size], settings.seed).to(self.device).eval()
+        self.optimizer = torch.optim.AdamW(
+            self.prior.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99),
+            weight_decay=0, fused=self.device.type == 'cuda')
+        self.steps_done, self.seconds_done = 0, 0.0
+        self.loss = math.nan
+        self._running_loss = torch.zeros((), device=self.device)
+        self._generator = torch.Generator(self.device)
+        self._alpha_bar = alpha_bar_table().float().to(self.device)
+        self._timestep_weights = timestep_weights().float().to(self.device)
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, 0..1."""
+        if self.settings.minutes is not None:
+            return min(self.seconds_done / (60 * self.settings.minutes), 1.0)
+        return min(self.steps_done / self.settings.steps, 1.0)
+
+    def run(self, report: Callable[['Trainer'], None]) -> None:
+        """Train to the end, calling `report` after every step."""
+        self.prior.train()
+        while self.progress < 1:
+            started = time.monotonic()
+            self._step()
+            if self.steps_done % 50 == 0:
+                self.loss = self._running_loss.item()  # the only wait for the device
+            self.steps_done += 1
+            self.seconds_done += time.monotonic() - started
+            report(self)
+        self.loss = self._running_loss.item()
+
+    def _step(self) -> None:
+        # Seeding every step makes a resumed training draw what an unbroken one draws.
+        self._generator.manual_seed(self.settings.seed * 10 ** 9 + self.steps_done)
+        warm_up = min((self.steps_done + 1) / WARM_UP_STEPS, 1.0)
+        rate = self.settings.learning_rate * warm_up * 0.5 * (
+            1 + math.cos(math.pi * self.progress))
+        for group in self.optimizer.param_groups:
+            group['lr'] = rate
+        loss = self._loss()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.prior.parameters(), 1.0)
+        self.optimizer.step()
+        self._follow()
+        self._running_loss.lerp_(loss.detach(), 1 / min(self.steps_done + 1, LOSS_SPAN_STEPS))
+
+    def _loss(self) -> torch.Tensor:
+        clean = self.sampler.sample(self.settings.batch, self._generator)
+        timesteps = torch.multinomial(self._timestep_weights, len(clean), replacement=True,
+                                      generator=self._generator)
+        noise = torch.randn(clean.shape, device=self.device, generator=self._generator)
+        signal = self._alpha_bar[timesteps][:, None, None, None]
+        noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+        coefficients = self.prior.preconditioning[timesteps]
+        code = self.prior.noise_codes[timesteps][:, :, None, None]
+        dtype = AUTOCAST[self.settings.precision]
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+            predicted = self.prior.network(coefficients[:, :1, None, None] * noised, code)
+        return functional.mse_loss(predicted.float(), unit_target(clean, noised, coefficients))
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Exponential moving average of the weights; short at first."""
+        decay = min(EMA_DECAY, (1 + self.steps_done) / (10 + self.steps_done))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.prior.parameters()),
+                             1 - decay)
+
+    def state_dict(self) -> dict:
+        """Everything that a resumed training needs; plain containers and tensors."""
+        return {
+            'settings': dataclasses.asdict(self.settings),
+            'network': self.prior.network.state_dict(),
+            'average': self.average.network.state_dict(),
+            'optimizer': self.optimizer.state_dict(),
+            'running_loss': self._running_loss,
+            'steps_done': self.steps_done,
+            'seconds_done': self.seconds_done,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from `state_dict()` of a training with the same network."""
+        self.prior.network.load_state_dict(state['network'])
+        self.average.network.load_state_dict(state['average'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self._running_loss.copy_(state['running_loss'])
+        self.steps_done, self.seconds_done = state['steps_done'], state['seconds_done']
+
+
+@torch.inference_mode()
+def denoising_psnr(prior: Prior, images: Iterable[np.ndarray],
+                   timesteps: Sequence[int] = REPORTED_TIMESTEPS, seed: int = 0,
+                   ) -> dict[int, float]:
+    """Quality of one-step denoising.
+
+    :param prior: on any device.
+    :param images: uint8 luminance, H x W each; cropped to the prior's multiple.
+    :returns: PSNR in dB (peak 255) by timestep, the mean over the images.
+    """
+    device = next(prior.parameters()).device
+    generator = torch.Generator().manual_seed(seed)
+    levels = torch.tensor(list(timesteps))
+    signal = alpha_bar_table()[levels].float()[:, None, None, None]
+    totals, count = torch.zeros(len(levels), dtype=torch.float64), 0
+    for image in images:
+        height, width = (side - side % prior.multiple for side in image.shape)
+        clean = torch.from_numpy(image[:height, :width].astype(np.float32))[None, None] / 127.5 - 1
+        noise = torch.randn(len(levels), 1, height, width, generator=generator)
+        noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+        restored = torch.cat([prior(one[None].to(device), level[None].to(device)).cpu()
+                              for one, level in zip(noised, levels, strict=True)])
+        error = (restored - clean).double().square().mean((1, 2, 3)).clamp(min=1e-12)
+        totals += 10 * torch.log10(4 / error)
+        count += 1
+    return {int(level): round(float(total) / count, 2)
+            for level, total in zip(levels, totals, strict=True)}
