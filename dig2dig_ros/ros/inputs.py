@@ -27,6 +27,7 @@ class Camera:
         topic: resolved name.
         received: images that came.
         last_ns: arrival of the newest, or the start of waiting; of the steady clock.
+        resumed_ns: arrival of the first one after the last silence.
         info: its newest camera_info.
         incompatible: policy because of which a publisher is not heard.
     """
@@ -34,6 +35,7 @@ class Camera:
     topic: str
     received: int = 0
     last_ns: int = dataclasses.field(default_factory=time.monotonic_ns)
+    resumed_ns: int = 0
     info: CameraInfo | None = None
     incompatible: str = ''
 
@@ -128,14 +130,27 @@ class Inputs:
 
     def _received(self, camera: str, message: Image | CompressedImage) -> None:
         now_ns = time.monotonic_ns()
-        state = self.cameras[camera]
-        state.received += 1
-        state.last_ns = now_ns
         other = 'visible' if camera == 'infrared' else 'infrared'
-        if self.silent(other):
+        self._note_arrival(camera, now_ns)
+        if self._alone(camera, other, now_ns):
             self._on_job(Job(**{other: None, camera: message}, received_ns=now_ns))
         else:
             self._synchroniser.add(camera, message, now_ns)
+
+    def _note_arrival(self, camera: str, now_ns: int) -> None:
+        state = self.cameras[camera]
+        if state.received == 0 or self.silent(camera):
+            state.resumed_ns = now_ns
+        state.received += 1
+        state.last_ns = now_ns
+
+    def _alone(self, camera: str, other: str, now_ns: int) -> bool:
+        """Tell whether a partner is not to be expected.
+
+        Where both were silent, as at the start, the other one gets as long to come back.
+        """
+        waited_ns = now_ns - max(self.cameras[camera].resumed_ns, self.cameras[other].last_ns)
+        return waited_ns * 1e-9 > self._values['stale_timeout_s']
 
     def _received_info(self, camera: str, message: CameraInfo) -> None:
         self.cameras[camera].info = message
