@@ -6,8 +6,6 @@ marked, over the images that all of them have.
 """
 
 import argparse
-import json
-import math
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from dig2dig_ros.errors import InputError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument('--infrared', type=Path, metavar='DIR', help='folder of infrared images')
     parser.add_argument('--visible', type=Path, metavar='DIR', help='folder of visible images')
     parser.add_argument('--sources', type=Path, nargs='+', metavar='DIR',
@@ -26,13 +25,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Measure everything; 1 where some images failed, after all others are done."""
     from tqdm import tqdm
 
+    from dig2dig_ros.evaluation.documents import write_json
     from dig2dig_ros.evaluation.evaluate import evaluate
     from dig2dig_ros.evaluation.perceptual import load_lpips
     from dig2dig_ros.evaluation.tables import write_csv
 
-    sources, methods = source_folders(arguments), _methods(arguments.fused)
+    sources = list(source_folders(arguments).values())
+    methods = fused_folders(arguments.fused)
     lpips, why_not = load_lpips()
     result = evaluate(sources, methods, extra=lpips,
                       progress=lambda images: tqdm(images, unit='image', disable=None))
@@ -51,33 +53,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if result.failed else 0
 
 
-def source_folders(arguments: argparse.Namespace) -> list[Path]:
-    """The K source folders, from --sources or --infrared and --visible.
+def source_folders(arguments: argparse.Namespace) -> dict[str, Path]:
+    """The K source folders by name, from --sources or --infrared and --visible.
 
     :raises InputError: where neither or both were given.
     """
-    pair = [arguments.infrared, arguments.visible]
-    if arguments.sources and pair == [None, None]:
-        return arguments.sources
-    if not arguments.sources and None not in pair:
+    pair = {'infrared': arguments.infrared, 'visible': arguments.visible}
+    if arguments.sources and not any(pair.values()):
+        return {f'source{number}': folder for number, folder in enumerate(arguments.sources, 1)}
+    if not arguments.sources and all(pair.values()):
         return pair
     raise InputError('give the sources as --infrared DIR --visible DIR, or as --sources DIR DIR')
 
 
-def write_json(path: Path, document: dict) -> None:
-    """Write strict JSON: a figure that is not finite becomes null."""
-    path.write_text(json.dumps(_finite(document), indent=2, allow_nan=False) + '\n')
+def fused_folders(values: list[str]) -> dict[str, Path]:
+    """Folders of fused images by the name of the method, from [NAME=]DIR options.
 
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _methods(values: list[str]) -> dict[str, Path]:
+    :raises InputError: where two have one name.
+    """
     methods: dict[str, Path] = {}
     for value in values:
         name, separator, folder = value.partition('=')
