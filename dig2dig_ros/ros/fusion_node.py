@@ -6,6 +6,7 @@ takes time, from decoding to publishing.
 
 import concurrent.futures
 import functools
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,10 +46,11 @@ def _reported(transition: Callable) -> Callable:
             return TransitionCallbackReturn.SUCCESS
         except ExternalShutdownException:
             return TransitionCallbackReturn.FAILURE
-        except Exception as error:
-            known = isinstance(error, InputError)
-            text = str(error) if known else f'{type(error).__name__}: {error}'
-            node.fail(f'{transition.__name__} failed: {text}')
+        except InputError as error:
+            node.fail(f'{transition.__name__} failed: {error}')
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            node.fail(f'{transition.__name__} failed: {traceback.format_exc()}')
             return TransitionCallbackReturn.FAILURE
     return reported
 
