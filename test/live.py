@@ -1,0 +1,220 @@
+"""Runs nodes as processes on a ROS domain of their own and talks to them over real DDS."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically  # noqa: E402
+from rclpy.context import Context  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from rclpy.qos import QoSProfile  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+
+from dig2dig_ros.ros.messages import ImageWriter, read_image  # noqa: E402
+
+PATIENCE_S = 30.0
+STAND_IN = [sys.executable, str(Path(__file__).with_name('stand_in_node.py'))]
+SECOND_NS = 1_000_000_000
+
+
+def environment(domain):
+    """Return the environment of a process that talks on a domain of this machine only."""
+    return {**os.environ, 'ROS_DOMAIN_ID': str(domain), 'PYTHONUNBUFFERED': '1',
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+
+
+class Process:
+    """A node's process with its log."""
+
+    def __init__(self, command, folder, domain):
+        self.log_path = folder / f'{time.monotonic_ns()}.log'
+        with open(self.log_path, 'w') as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
+                                            env=environment(domain))
+
+    @property
+    def log(self):
+        return self.log_path.read_text()
+
+    def end(self, number=signal.SIGINT):
+        """Send a signal; return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            try:
+                self.process.wait(PATIENCE_S)
+            finally:
+                self.process.kill()
+        return self.process.wait()
+
+
+class Bench:
+    """The test's own end: publishes cameras, hears outputs, calls services."""
+
+    def __init__(self, folder, namespace=''):
+        self.domain = random.randrange(10, 100)
+        self.folder = folder
+        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=self.domain)
+        self.node = Node('bench', context=self._context, namespace=namespace)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._publishers = {}
+        self._clients = {}
+        self._processes = []
+        self.heard = {}
+        self.diagnostics = {}
+        self.levels = {}
+        self.messages = {}
+        self.node.create_subscription(
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+
+    def start(self, *command):
+        """Start a process; with no command, the node with the stand-in engine."""
+        process = Process(list(command), self.folder, self.domain)
+        self._processes.append(process)
+        return process
+
+    def start_stand_in(self, *options, parameters=()):
+        """Start the node with the stand-in engine."""
+        arguments = [word for text in parameters for word in ('-p', text)]
+        return self.start(*STAND_IN, *options, '--ros-args', *arguments)
+
+    def close(self):
+        for process in self._processes:
+            process.end(signal.SIGKILL)
+        self._executor.shutdown()
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def spin_until(self, condition, what=''):
+        """Spin until a condition holds; fail with the processes' logs where it never does."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            self._executor.spin_once(timeout_sec=0.05)
+            if time.monotonic() > end_s:
+                logs = '\n'.join(process.log for process in self._processes)
+                pytest.fail(f'waited in vain for {what or condition}; {self.diagnostics}\n{logs}')
+
+    def listen(self, *names, message_type=Image, qos=10):
+        """Collect what comes on topics."""
+        for name in names:
+            self.heard[name] = []
+            self.node.create_subscription(message_type, name, self.heard[name].append, qos)
+
+    def clear(self):
+        for messages in self.heard.values():
+            messages.clear()
+
+    def publisher(self, message_type, name, **qos):
+        """Return a publisher, made once, that somebody listens to."""
+        if name not in self._publishers:
+            publisher = self.node.create_publisher(
+                message_type, name, QoSProfile(**{'depth': 200, **qos}))
+            self._publishers[name] = publisher
+            self.spin_until(publisher.get_subscription_count, f'a subscriber of {name}')
+        return self._publishers[name]
+
+    def publish(self, name, message):
+        self.publisher(type(message), name).publish(message)
+
+    def publish_pair(self, stamp_ns, infrared=None, visible=None):
+        """Publish two images, by default small and grey, of one stamp."""
+        self.publish('infrared/image_raw', infrared or image_message(
+            np.full((16, 24), 100, np.uint8), 'mono8', stamp_ns, 'infrared_frame'))
+        self.publish('visible/image_raw', visible or image_message(
+            np.full((16, 24, 3), 50, np.uint8), 'bgr8', stamp_ns, 'visible_frame'))
+
+    def call(self, service_type, name, request):
+        """Call a service and wait for its answer."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(service_type, name)
+        client = self._clients[name]
+        self.spin_until(client.service_is_ready, f'the service {name}')
+        future = client.call_async(request)
+        self.spin_until(future.done, f'an answer of {name}')
+        return future.result()
+
+    def set_parameters(self, node='fusion_node', atomically=False, **values):
+        """Set parameters (dots written as __); return the reasons of refusal, empty if none."""
+        parameters = [Parameter(name.replace('__', '.'), value=value).to_parameter_msg()
+                      for name, value in values.items()]
+        if atomically:
+            answer = self.call(SetParametersAtomically, f'{node}/set_parameters_atomically',
+                               SetParametersAtomically.Request(parameters=parameters))
+            return '' if answer.result.successful else answer.result.reason
+        answer = self.call(SetParameters, f'{node}/set_parameters',
+                           SetParameters.Request(parameters=parameters))
+        return '; '.join(result.reason for result in answer.results if not result.successful)
+
+    def get_parameter(self, name, node='fusion_node'):
+        answer = self.call(GetParameters, f'{node}/get_parameters',
+                           GetParameters.Request(names=[name]))
+        return rclpy.parameter.parameter_value_to_python(answer.values[0])
+
+    def change_state(self, transition_id, node='fusion_node'):
+        """Ask for a lifecycle transition; return whether it succeeded."""
+        request = ChangeState.Request()
+        request.transition.id = transition_id
+        return self.call(ChangeState, f'{node}/change_state', request).success
+
+    def state(self, node='fusion_node'):
+        """Return the label of the lifecycle state."""
+        return self.call(GetState, f'{node}/get_state', GetState.Request()).current_state.label
+
+    def wait_until_active(self, node='fusion_node'):
+        self.spin_until(lambda: self.state(node) == 'active', f'{node} to be active')
+
+    def count(self, key):
+        """Return a counter of the newest diagnostics."""
+        return int(self.diagnostics.get(key, 0))
+
+    def _on_diagnostics(self, message):
+        for status in message.status:
+            self.levels[status.name] = int.from_bytes(status.level, 'little')
+            self.messages[status.name] = status.message
+            if status.name.endswith(': fusion'):
+                self.diagnostics = {entry.key: entry.value for entry in status.values}
+
+
+@contextlib.contextmanager
+def bench(folder, **options):
+    """Make a bench and clean up after it."""
+    made = Bench(folder, **options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def image_message(pixels, encoding, stamp_ns, frame_id='frame'):
+    """Make an Image message."""
+    writer = ImageWriter()
+    message = writer.write(pixels, encoding, CameraInfo().header)
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, SECOND_NS)
+    message.header.frame_id = frame_id
+    return message
+
+
+def pixels(message):
+    """Read an Image message."""
+    return read_image(message)
+
+
+def stamp(message):
+    """Return a message's stamp in nanoseconds."""
+    return message.header.stamp.sec * SECOND_NS + message.header.stamp.nanosec

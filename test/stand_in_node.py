@@ -1,0 +1,64 @@
+"""The fusion node with a stand-in for the engine: the mean of the cameras, slow or failing.
+
+Everything else is the real node, run as a process by the tests.
+"""
+
+import argparse
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+
+from dig2dig_ros.ros.fusion_node import FusionNode
+from dig2dig_ros.ros.spin import run
+
+
+class MeanSession:
+    """Has the interface of EngineSession."""
+
+    def __init__(self, options, values):
+        time.sleep(options.load_s)
+        self.on_gpu = options.on_gpu
+        self._options = options
+        self._frames = 0
+
+    def apply(self, values):
+        pass
+
+    def fuse(self, infrared, visible, valid):
+        self._frames += 1
+        time.sleep(self._options.delay_s)
+        if self._options.fail_every and self._frames % self._options.fail_every == 0:
+            raise RuntimeError('the stand-in was told to fail')
+        colour = visible if visible.ndim == 3 else np.dstack([visible] * 3)
+        image = ((colour.astype(np.uint16) + infrared[..., None]) // 2).astype(np.uint8)
+        share = np.full(infrared.shape, 0.5, np.float32)
+        if valid is not None:
+            share *= valid
+        return SimpleNamespace(image=image, weights=np.stack([share, 1 - share]),
+                               timing=SimpleNamespace(total_ms=1e3 * self._options.delay_s))
+
+    def reset(self):
+        pass
+
+    def describe(self):
+        return {'device': 'stand-in', 'running': 'mean'}
+
+    def close(self):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--load-s', type=float, default=0.0)
+    parser.add_argument('--delay-s', type=float, default=0.0)
+    parser.add_argument('--fail-every', type=int, default=0)
+    parser.add_argument('--on-gpu', action='store_true')
+    options, rest = parser.parse_known_args()
+    return run(lambda: FusionNode(lambda values: MeanSession(options, values)),
+               [sys.argv[0], *rest])
+
+
+if __name__ == '__main__':
+    sys.exit(main())
