@@ -1,0 +1,232 @@
+"""Fuses the two cameras of a recording into a new one that holds inputs and outputs."""
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Writer
+from tqdm import tqdm
+
+from dig2dig_ros.bag import messages
+from dig2dig_ros.bag.storage import copy_connection, create_bag, open_bag, storage_of
+from dig2dig_ros.camera.pairing import NearestPairer, Pair
+from dig2dig_ros.camera.registration import Registration
+from dig2dig_ros.camera.thermal import GainControl
+from dig2dig_ros.errors import InputError
+
+CAMERAS = ('infrared', 'visible')
+FUSED_TOPIC = '/fused/image'
+WEIGHT_TOPICS = tuple(f'/fused/weights/{camera}' for camera in CAMERAS)
+_NEVER_NS = 2**62
+_DEPTH = 64  # a recorder writes the two cameras seconds apart where one of them stalls
+
+
+class Fused(Protocol):
+    """What is used of a fusion's result."""
+
+    image: np.ndarray
+    weights: np.ndarray
+
+
+class Fuser(Protocol):
+    """What is used of a FusionStream."""
+
+    def fuse(self, sources: Sequence[np.ndarray],
+             valid: Sequence[np.ndarray | None]) -> Fused:
+        """Fuse uint8 sources; valid is None or False where a source has no pixel."""
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rig:
+    """How the two cameras of a recording go together.
+
+    Attributes:
+        topics: of infrared and of visible; sensor_msgs/Image or CompressedImage.
+        slop_ns: largest time difference in a pair, inclusive.
+        offset_ns: added to infrared stamps.
+        registration: from infrared to visible pixels.
+        gain: of the infrared camera.
+    """
+
+    topics: tuple[str, str]
+    slop_ns: int
+    offset_ns: int
+    registration: Registration
+    gain: GainControl
+
+
+@dataclasses.dataclass
+class FusionReport:
+    """What became of a recording.
+
+    Attributes:
+        fused: pairs written.
+        failed: what could not be read or fused, one line each.
+        dropped: images that were in no pair, by reason; see `NearestPairer`.
+        not_copied: topics left out because the definition of their type is unknown.
+    """
+
+    fused: int = 0
+    failed: list[str] = dataclasses.field(default_factory=list)
+    dropped: Counter[str] = dataclasses.field(default_factory=Counter)
+    not_copied: list[str] = dataclasses.field(default_factory=list)
+
+
+class _Recorded(NamedTuple):
+    message: Any
+    timestamp_ns: int
+
+
+def fuse_bag(source: Path, target: Path, rig: Rig, fuser: Fuser,
+             with_weights: bool = True) -> FusionReport:
+    """Copy a recording and add the fusion of every pair, none left out for speed.
+
+    The fused image (bgr8) and the weights (32FC1) bear the header of the visible image; all
+    other messages are copied byte for byte.
+
+    :raises InputError: where a topic is missing, taken, or the target cannot be made; a pair
+        that cannot be fused is reported, not raised.
+    """
+    with open_bag(source) as reader:
+        cameras = _camera_connections(reader, rig.topics)
+        _require_free(reader, source)
+        with create_bag(target, storage_of(source)) as writer:
+            return _Fusion(reader, writer, cameras, rig, fuser, with_weights).run()
+
+
+class _Fusion:
+    """One run of `fuse_bag`."""
+
+    def __init__(self, reader: AnyReader, writer: Writer, cameras: dict[int, str], rig: Rig,
+                 fuser: Fuser, with_weights: bool) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._cameras = cameras
+        self._rig = rig
+        self._fuser = fuser
+        self._visible_gain = GainControl()
+        self._fused = messages.add_topic(writer, FUSED_TOPIC, messages.IMAGE)
+        self._weights = [messages.add_topic(writer, topic, messages.IMAGE)
+                         for topic in WEIGHT_TOPICS if with_weights]
+        self.report = FusionReport()
+
+    def run(self) -> FusionReport:
+        pairer = NearestPairer(self._rig.slop_ns, self._rig.offset_ns, max_wait_ns=_NEVER_NS,
+                               depth=_DEPTH, regularity=0)
+        with tqdm(total=self._expected(), desc='fusing', unit='pair', disable=None) as bar:
+            resets = 0
+            for pair in self._pairs(pairer):
+                if pairer.resets > resets:
+                    resets = pairer.resets
+                    self._start_over()
+                self._fuse_pair(pair)
+                bar.update()
+        self.report.dropped = pairer.dropped
+        return self.report
+
+    def _start_over(self) -> None:
+        """Let nothing carry over from before a jump in time."""
+        self._fuser.reset()
+        self._rig.gain.reset()
+        self._visible_gain.reset()
+
+    def _expected(self) -> int:
+        counts: Counter[str] = Counter()
+        for connection in self._reader.connections:
+            if connection.id in self._cameras:
+                counts[self._cameras[connection.id]] += connection.msgcount
+        return min(counts.values())
+
+    def _pairs(self, pairer: NearestPairer) -> Iterator[Pair]:
+        """Copy every message, and pair the images among them."""
+        copies = {source.id: copy_connection(self._writer, self._reader, source)
+                  for source in self._reader.connections}
+        self.report.not_copied = sorted({
+            f'{source.topic} ({source.msgtype})' for source in self._reader.connections
+            if copies[source.id] is None})
+        for source, timestamp_ns, data in self._reader.messages():
+            if copies[source.id] is not None:
+                self._writer.write(copies[source.id], timestamp_ns, data)
+            if source.id in self._cameras:
+                yield from self._add(pairer, source, timestamp_ns, data)
+        yield from pairer.drain()
+
+    def _add(self, pairer: NearestPairer, source: Connection, timestamp_ns: int,
+             data: bytes) -> list[Pair]:
+        try:
+            message = self._reader.deserialize(data, source.msgtype)
+        except AnyReaderError as error:
+            self.report.failed.append(f'{source.topic} at {timestamp_ns} ns: {error}')
+            return []
+        # A driver that sets no stamp leaves only the time of arrival.
+        stamp_ns = messages.stamp_ns(message) or timestamp_ns
+        return pairer.add(self._cameras[source.id], stamp_ns, _Recorded(message, timestamp_ns),
+                          timestamp_ns)
+
+    def _fuse_pair(self, pair: Pair) -> None:
+        visible = pair.visible.message
+        timestamp_ns = max(pair.infrared.timestamp_ns, pair.visible.timestamp_ns)
+        try:
+            result = self._fuser.fuse(*self._sources(pair.infrared.message, visible))
+            outputs = [(self._fused, _colour(result.image), 'bgr8'), *zip(
+                self._weights, result.weights, itertools.repeat('32FC1'), strict=False)]
+            header = messages.header(messages.stamp_ns(visible), visible.header.frame_id)
+            for connection, image, encoding in outputs:
+                messages.write(self._writer, connection, timestamp_ns,
+                               messages.image_message(image, encoding, header))
+        except InputError as error:
+            self.report.failed.append(f'pair at {messages.stamp_ns(visible)} ns: {error}')
+            return
+        self.report.fused += 1
+
+    def _sources(self, infrared: Any, visible: Any) -> tuple[list, list]:
+        """Decode, bring to 8 bits and align."""
+        visible_image = self._visible_gain(_named_pixels('visible', visible))
+        infrared_image = self._rig.gain(_named_pixels('infrared', infrared))
+        if infrared_image.ndim == 3:
+            infrared_image = cv2.cvtColor(infrared_image, cv2.COLOR_BGR2GRAY)
+        aligned, valid = self._rig.registration.align(infrared_image, *visible_image.shape[:2])
+        return [aligned, visible_image], [valid, None]
+
+
+def _colour(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+
+
+def _named_pixels(camera: str, message: Any) -> np.ndarray:
+    try:
+        return messages.pixels(message)
+    except InputError as error:
+        raise InputError(f'{camera} image: {error}') from error
+
+
+def _camera_connections(reader: AnyReader, topics: tuple[str, str]) -> dict[int, str]:
+    """Camera of each connection, by the connection's number."""
+    found = {connection.id: camera for connection in reader.connections
+             for camera, topic in zip(CAMERAS, topics, strict=True)
+             if connection.topic == topic and connection.msgtype in messages.IMAGE_TYPES}
+    for camera, topic in zip(CAMERAS, topics, strict=True):
+        if camera not in found.values():
+            images = sorted({connection.topic for connection in reader.connections
+                             if connection.msgtype in messages.IMAGE_TYPES})
+            raise InputError(f'the bag has no images on {topic} ({camera}); it has them on '
+                             f'{", ".join(images) or "no topic"}')
+    return found
+
+
+def _require_free(reader: AnyReader, source: Path) -> None:
+    taken = {FUSED_TOPIC, *WEIGHT_TOPICS} & {
+        connection.topic for connection in reader.connections}
+    if taken:
+        raise InputError(f'{source} holds {", ".join(sorted(taken))} already; fuse the recording '
+                         'without them')

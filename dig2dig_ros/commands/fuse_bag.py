@@ -1,0 +1,85 @@
+"""Fuse the two cameras of a rosbag2 into a new one, which holds inputs and outputs.
+
+Every pair is fused, whatever the time it takes. No ROS is needed.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dig2dig_ros.camera.registration import IDENTITY, Registration
+from dig2dig_ros.camera.thermal import MODES, GainControl
+from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
+from dig2dig_ros.errors import InputError
+
+if TYPE_CHECKING:
+    from dig2dig_ros.bag.fuse import FusionReport, Rig
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('input', type=Path, metavar='IN', help='bag folder, .mcap or .db3 file')
+    parser.add_argument('output', type=Path, metavar='OUT', help='new bag, not there yet')
+    parser.add_argument('--no-weights', action='store_true',
+                        help='leave out the weight maps, which take 8 bytes a pixel')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write what became of the bag')
+    cameras = parser.add_argument_group('cameras')
+    cameras.add_argument('--infrared-topic', default='/infrared/image_raw', metavar='TOPIC',
+                         help='Image or CompressedImage')
+    cameras.add_argument('--visible-topic', default='/visible/image_raw', metavar='TOPIC',
+                         help='Image or CompressedImage')
+    cameras.add_argument('--slop', type=float, default=0.02, metavar='S',
+                         help='largest time difference in a pair, inclusive, seconds')
+    cameras.add_argument('--offset', type=float, default=0.0, metavar='S',
+                         help='added to infrared stamps, seconds')
+    cameras.add_argument('--homography', type=float, nargs=9, default=IDENTITY, metavar='H',
+                         help='row-major, infrared to visible pixels; the identity scales '
+                              'infrared to the visible size')
+    cameras.add_argument('--agc', choices=MODES, default='percentile',
+                         help='gain control of 16-bit and float infrared')
+    cameras.add_argument('--agc-range', type=float, nargs=2, default=(None, None),
+                         metavar=('MIN', 'MAX'), help='black and white, for --agc range')
+    cameras.add_argument('--crop-rows', type=int, default=0, metavar='N',
+                         help='telemetry rows of infrared to cut off, at the bottom (or the top: '
+                              'negative)')
+    add_engine_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fuse the bag; 1 where some pair could not be fused, or there was none."""
+    from dig2dig_ros.bag.fuse import fuse_bag
+    from dig2dig_ros.engine import FusionEngine, FusionStream
+    rig = _rig(arguments)
+    engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
+    report = fuse_bag(arguments.input, arguments.output, rig, FusionStream(engine),
+                      not arguments.no_weights)
+    _summarise(report, arguments.output)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(
+            {'fused': report.fused, 'failed': report.failed, 'dropped': report.dropped,
+             'not_copied': report.not_copied}, indent=2) + '\n')
+    return 1 if report.failed or not report.fused else 0
+
+
+def _rig(arguments: argparse.Namespace) -> 'Rig':
+    from dig2dig_ros.bag.fuse import Rig
+    if not arguments.slop >= 0:
+        raise InputError(f'--slop is {arguments.slop:g}; it must be at least 0, in seconds')
+    minimum, maximum = arguments.agc_range
+    return Rig((arguments.infrared_topic, arguments.visible_topic),
+               round(arguments.slop * 1e9), round(arguments.offset * 1e9),
+               Registration(arguments.homography),
+               GainControl(arguments.agc, minimum=minimum, maximum=maximum,
+                           crop_rows=arguments.crop_rows))
+
+
+def _summarise(report: 'FusionReport', output: Path) -> None:
+    print(f'fused {report.fused} pairs into {output}')
+    for reason, count in sorted(report.dropped.items()):
+        print(f'{count} images in no pair: {reason}', file=sys.stderr)
+    for topic in report.not_copied:
+        print(f'not copied: {topic}, the bag does not define its type', file=sys.stderr)
+    for line in report.failed:
+        print(f'failed: {line}', file=sys.stderr)
