@@ -32,7 +32,7 @@ def test_result_is_what_the_contract_says(smoothing_prior, scene, mode):
 
 @pytest.mark.parametrize(('interval', 'calls'), [(15, 17), (10, 19), (5, 21), (1, 45)])
 def test_dig_15_runs_the_network_as_often_as_promised(smoothing_prior, scene, interval, calls):
-    engine_of(smoothing_prior, steps=15, interval=interval, draws=1).fuse(scene)
+    engine_of(smoothing_prior, steps=15, interval=interval).fuse(scene)
     assert smoothing_prior.calls == calls
     assert len(smoothing_prior.batches) == 16  # All levels in one batch, then 15 steps.
 

@@ -78,7 +78,8 @@ def test_two_sources_take_the_sigmoid_of_their_difference():
 
 def test_normalised_weights_do_not_depend_on_the_unit_of_dig():
     gain = torch.rand(2, 2, 8, 9, generator=torch.Generator().manual_seed(5))
-    torch.testing.assert_close(fusion_weights(gain, 0.3, True), fusion_weights(50 * gain, 0.3, True))
+    weights = fusion_weights(gain, 0.3, True)
+    torch.testing.assert_close(weights, fusion_weights(50 * gain, 0.3, True))
 
 
 def test_no_information_anywhere_means_equal_weights():

@@ -17,7 +17,7 @@ from dig2dig_ros.errors import InputError
     ('window', 4, 'odd'),
     ('power', 0.5, 'at least 1'),
     ('t_max', 1000, 'from 1 to 999'),
-    ('draws', 0, 'from 1 to 64'),
+    ('draws', 65, 'from 0 to 64'),
     ('scale', 0.0, 'above 0'),
     ('mode', 'fast', 'sample, one-pass'),
     ('guidance', 'ddim', 'em, ddfm'),

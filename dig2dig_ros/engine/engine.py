@@ -1,21 +1,29 @@
 """FusionEngine: images in, fused image and weight maps out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device
 from dig2dig_ros.engine.luminance import luminance, with_chroma
 from dig2dig_ros.engine.pipeline import FusionPipeline
 from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.settings import FusionSettings
+from dig2dig_ros.engine.tiling import BoundedPrior
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
+
+# Fused luminance h x w, shares in the picture K x h x w, and images through the network.
+Fusion = tuple[torch.Tensor, torch.Tensor, int]
+Method = Callable[
+    [FusionPipeline, torch.Tensor, torch.Tensor, Callable[[], None]], Fusion]
+
+# A live camera has one size, and the anytime scale switches between a few settings.
+KEPT_PIPELINES = 8
 
 
 class FusionEngine:
@@ -37,7 +45,7 @@ class FusionEngine:
         self.prior_name = prior.kind
         self.settings = settings
         self._device = device
-        self._prior = prior.to_precision(DTYPES[self.precision])
+        self._prior = BoundedPrior(prior.to_precision(DTYPES[self.precision]))
         self._pipelines: dict[tuple, FusionPipeline] = {}
 
     @classmethod
@@ -64,7 +72,6 @@ class FusionEngine:
         if self._device.type == 'cuda':
             torch.cuda.empty_cache()
 
-    @torch.inference_mode()
     def fuse(
             self, sources: Sequence[np.ndarray],
             valid: Sequence[np.ndarray | None] | None = None) -> FusionResult:
@@ -75,49 +82,79 @@ class FusionEngine:
             its weight there is 0. At every pixel some source must be valid.
         :raises InputError: naming the source that is wrong, and how.
         """
+        return self.run(sources, valid, _fuse_alone)
+
+    @torch.inference_mode()
+    def run(
+            self, sources: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None,
+            method: Method) -> FusionResult:
+        """Take images to the device, fuse their luminance by a method, and bring all back.
+
+        :param method: called with the pipeline, the sources and their validity at the working
+            size, and a function that it calls when the weights are there.
+        """
         marks = [time.perf_counter()]
         height, width = check_sources(sources, valid)
+        pipeline = self._pipeline(height, width)
         images = [torch.from_numpy(np.ascontiguousarray(source)).to(self._device)
                   for source in sources]
         luminances = [luminance(image) for image in images]
         masks = torch.stack([_mask(one, height, width, self._device)
                              for one in valid or [None] * len(sources)])
         stacked = fill_invalid(torch.stack(luminances) / 127.5 - 1, masks)
-        stacked, masks = self._pad(stacked), self._pad(masks)
-        pipeline = self._pipeline(*stacked.shape[-2:])
+        working = pipeline.size.enter(stacked)
         self._mark(marks)
-        weights, shares, ladder = pipeline.weigh(stacked, masks)
+        fused, shares, calls = method(
+            pipeline, working, pipeline.size.enter(masks), lambda: self._mark(marks))
         self._mark(marks)
-        fused = pipeline.sample(stacked, weights, ladder)
-        self._mark(marks)
-        fused = (fused[:height, :width] + 1) * 127.5
-        image = with_chroma(fused, images, luminances).cpu().numpy()
-        shares = shares[:, :height, :width].contiguous().cpu().numpy()
+        fused, shares = pipeline.size.leave(fused, shares, working, stacked, masks)
+        image = with_chroma((fused + 1) * 127.5, images, luminances).cpu().numpy()
+        shares = shares.contiguous().cpu().numpy()
         self._mark(marks)
         stages = [1e3 * (end - start) for start, end in zip(marks, marks[1:], strict=False)]
-        return FusionResult(
-            image, shares, Timing(*stages, pipeline.network_calls(len(sources))))
+        return FusionResult(image, shares, Timing(*stages, calls))
+
+    @torch.inference_mode()
+    def information_gain(
+            self, sources: Sequence[np.ndarray]) -> tuple[tuple[int, ...], np.ndarray]:
+        """DIG maps of a frame (Eq. 8) at every level that the settings visit.
+
+        :param sources: as for `fuse`.
+        :returns: E falling timesteps; and DIG, float32, E x K x H x W (below scale 1: of the
+            working size), of a level from it to the next one, of the last to the clean source.
+        :raises InputError: naming the source that is wrong, and how.
+        """
+        height, width = check_sources(sources, None)
+        pipeline = self._pipeline(height, width)
+        luminances = [luminance(torch.from_numpy(np.ascontiguousarray(source)).to(self._device))
+                      for source in sources]
+        working = pipeline.size.enter(torch.stack(luminances) / 127.5 - 1)
+        gain = pipeline.gain(working)[..., :height, :width]
+        return pipeline.schedule.levels, gain.cpu().numpy()
 
     def _pipeline(self, height: int, width: int) -> FusionPipeline:
         key = (self.settings, height, width)
         if key not in self._pipelines:
-            # A live camera has one size; a new one replaces the old.
-            self._pipelines.clear()
+            while len(self._pipelines) >= KEPT_PIPELINES:
+                del self._pipelines[next(iter(self._pipelines))]
             self._pipelines[key] = FusionPipeline(
                 self._prior, self.settings, height, width, self._device)
         return self._pipelines[key]
-
-    def _pad(self, images: torch.Tensor) -> torch.Tensor:
-        height, width = images.shape[-2:]
-        below, right = -height % self._prior.multiple, -width % self._prior.multiple
-        if not below and not right:
-            return images
-        return functional.pad(images[None], (0, right, 0, below), mode='replicate')[0]
 
     def _mark(self, marks: list[float]) -> None:
         if self._device.type == 'cuda':
             torch.cuda.synchronize(self._device)
         marks.append(time.perf_counter())
+
+
+def _fuse_alone(
+        pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor,
+        weighed: Callable[[], None]) -> Fusion:
+    """Fuse a frame that has nothing to do with the one before."""
+    weights, shares, ladder = pipeline.weigh(sources, valid)
+    weighed()
+    fused = pipeline.sample(sources, weights, ladder)
+    return fused, shares, pipeline.network_calls(len(sources))
 
 
 def check_sources(

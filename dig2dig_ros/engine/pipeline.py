@@ -9,6 +9,7 @@ import torch
 from dig2dig_ros.engine.guidance import make_guide
 from dig2dig_ros.engine.information_gain import denoise_levels, fusion_weights, information_gain
 from dig2dig_ros.engine.ladder import base_weights, fuse_bands
+from dig2dig_ros.engine.resolution import WorkingSize
 from dig2dig_ros.engine.sampler import noised, sample
 from dig2dig_ros.engine.schedule import Schedule
 from dig2dig_ros.engine.settings import FusionSettings
@@ -21,27 +22,31 @@ class FusionPipeline:
     def __init__(
             self, prior: Prior, settings: FusionSettings, height: int, width: int,
             device: torch.device):
-        """Draw the noise.
-
-        :param height: of the frames in pixels, a multiple of the prior's.
-        :param width: likewise.
-        """
+        """Draw the noise for frames of height x width pixels."""
+        self.size = WorkingSize(height, width, settings.scale, prior.multiple)
         self.schedule = Schedule.of(settings)
         self._prior = prior
         self._settings = settings
         # Drawn on the CPU: the same seed is the same picture on every device.
+        working = (self.size.height, self.size.width)
         generator = torch.Generator().manual_seed(settings.seed)
-        half = torch.randn((settings.draws + 1) // 2, height, width, generator=generator)
+        half = torch.randn((settings.noise_draws + 1) // 2, *working, generator=generator)
         # Antithetic pairs cancel the part of the estimate that is odd in the noise.
-        self._draws = torch.cat([half, -half])[:settings.draws].to(device)
+        self._draws = torch.cat([half, -half])[:settings.noise_draws].to(device)
         ancestral = settings.sampler == 'ddpm' and len(self.schedule.timesteps) > 1
         self._ancestral = torch.randn(
-            len(self.schedule.timesteps) - 1, height, width,
+            len(self.schedule.timesteps) - 1, *working,
             generator=generator).to(device) if ancestral else None
 
     def network_calls(self, source_count: int) -> int:
         """Images that go through the network for a frame of that many sources."""
-        return self.schedule.network_calls(source_count, self._settings.draws)
+        return self.schedule.network_calls(source_count, self._settings.noise_draws)
+
+    def gain(self, sources: torch.Tensor) -> torch.Tensor:
+        """DIG of every level (Eq. 8), E x K x H x W, of sources K x H x W in [-1, 1]."""
+        estimates = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
+        return information_gain(
+            estimates, sources, self._settings.divergence, self._settings.window)
 
     def weigh(
             self, sources: torch.Tensor, valid: torch.Tensor,
@@ -61,7 +66,7 @@ class FusionPipeline:
             gain = information_gain(estimates, sources, settings.divergence, settings.window)
             weights = fusion_weights(gain, settings.temperature, settings.normalise)
             base = base_weights(
-                estimates[0], settings.window, settings.temperature, settings.normalise)
+                estimates[0], settings.window, settings.base_temperature, settings.normalise)
         weights = weights * valid
         weights = weights / weights.sum(dim=1, keepdim=True)
         base = base * valid

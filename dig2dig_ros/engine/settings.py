@@ -32,6 +32,8 @@ class FusionSettings:
         divergence: l of Eq. 8: `l2`, `l1` or `ssim` (1 - SSIM).
         strength: share of the way that `ladder` and `plain` pull x0_hat to their target, 0..1.
         temperature: of the softmax over DIG, > 0.
+        base_temperature: the same for the coarsest level of the ladder, > 0. Higher mixes the
+            overall brightness of the sources more evenly.
         normalise: measure DIG in units of its mean magnitude in the frame, so that temperature
             means the same at every level and for every divergence. False, with temperature 1, is
             Eq. 11 as printed.
@@ -40,7 +42,8 @@ class FusionSettings:
         t_max: highest timestep, 1..999.
         levels: of the one-pass ladder, 1..t_max; spaced like a DIG-N schedule.
         sampler: `ddim` (eta = 0) or `ddpm` (ancestral).
-        draws: noise draws averaged in each DIG level, 1..64; draws come in antithetic pairs.
+        draws: noise draws averaged in each DIG level, 1..64, in antithetic pairs; 0 takes 1 for
+            `sample`, the paper's, and 2 for `one-pass`, whose picture is made of the levels.
         precision: of the network; `auto` takes half precision where the device is fast at it.
             Schedule and guidance arithmetic are float32 at least.
         scale: size of the network's input relative to the frame, (0, 1].
@@ -54,14 +57,15 @@ class FusionSettings:
     weighting: str = 'dig'
     divergence: str = 'l2'
     strength: float = 0.5
-    temperature: float = 0.3
+    temperature: float = 0.15
+    base_temperature: float = 1.5
     normalise: bool = True
-    window: int = 13
+    window: int = 21
     power: float = 2.0
     t_max: int = 300
-    levels: int = 3
+    levels: int = 1
     sampler: str = 'ddim'
-    draws: int = 2
+    draws: int = 0
     precision: str = 'auto'
     scale: float = 1.0
     seed: int = 0
@@ -78,7 +82,7 @@ class FusionSettings:
             value = getattr(self, name)
             _require(isinstance(value, int) and not isinstance(value, bool), name, value,
                      'a whole number')
-        for name in ('temperature', 'strength', 'power', 'scale'):
+        for name in ('temperature', 'base_temperature', 'strength', 'power', 'scale'):
             value = getattr(self, name)
             _require(isinstance(value, (int, float)) and not isinstance(value, bool)
                      and math.isfinite(value), name, value, 'a finite number')
@@ -87,7 +91,8 @@ class FusionSettings:
                  f'from 1 to {TRAINING_TIMESTEPS}')
         _require(1 <= self.interval <= self.steps, 'interval', self.interval,
                  f'from 1 to steps ({self.steps})')
-        _require(self.temperature > 0, 'temperature', self.temperature, 'above 0')
+        for name in ('temperature', 'base_temperature'):
+            _require(getattr(self, name) > 0, name, getattr(self, name), 'above 0')
         _require(1 <= self.window <= 255 and self.window % 2 == 1, 'window', self.window,
                  'odd, from 1 to 255')
         _require(self.power >= 1, 'power', self.power, 'at least 1')
@@ -96,9 +101,14 @@ class FusionSettings:
                  f'from 1 to t_max ({self.t_max})')
         _require(0 <= self.strength <= 1, 'strength', self.strength, 'from 0 to 1')
         _require(isinstance(self.normalise, bool), 'normalise', self.normalise, 'true or false')
-        _require(1 <= self.draws <= 64, 'draws', self.draws, 'from 1 to 64')
+        _require(0 <= self.draws <= 64, 'draws', self.draws, 'from 0 to 64')
         _require(0 < self.scale <= 1, 'scale', self.scale, 'above 0 and at most 1')
         _require(self.seed >= 0, 'seed', self.seed, 'at least 0')
+
+    @property
+    def noise_draws(self) -> int:
+        """The number of draws that `draws` stands for."""
+        return self.draws or (2 if self.mode == 'one-pass' else 1)
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:

@@ -1,0 +1,77 @@
+"""Between the size of the frame and the size that the network works at.
+
+At scale 1 the frame is padded to the prior's multiple, and cropped after. Below 1 the network
+sees a smaller frame; its weights come up again with an edge-preserving (guided) filter, and what
+the smaller frame lacks is taken from the full-size sources by those weights.
+"""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from dig2dig_ros.engine.information_gain import box_mean
+
+# Radius in low-resolution pixels and regularisation (in [-1, 1] squared) of the guided filter.
+GUIDED_WINDOW = 9
+GUIDED_EPSILON = 1e-2
+
+
+class WorkingSize:
+    """One frame size and the working size that belongs to it."""
+
+    def __init__(self, height: int, width: int, scale: float, multiple: int):
+        """Choose the working size: the scaled frame, rounded up to the multiple."""
+        self._frame = (height, width)
+        self._scaled = scale < 1
+        self.height, self.width = (
+            multiple * math.ceil(side * scale / multiple) for side in (height, width))
+
+    def enter(self, images: torch.Tensor) -> torch.Tensor:
+        """K x H x W of the frame to K x h x w of the working size."""
+        if self._scaled:
+            return functional.interpolate(
+                images[None], (self.height, self.width), mode='area')[0]
+        height, width = self._frame
+        if (height, width) == (self.height, self.width):
+            return images
+        padding = (0, self.width - width, 0, self.height - height)
+        return functional.pad(images[None], padding, mode='replicate')[0]
+
+    def leave(
+            self, fused: torch.Tensor, shares: torch.Tensor, working: torch.Tensor,
+            sources: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bring a fusion back to the frame.
+
+        :param fused: h x w.
+        :param shares: weights in the picture, K x h x w.
+        :param working: the sources at the working size, K x h x w.
+        :param sources: the sources of the frame, K x H x W.
+        :param valid: K x H x W, 0 or 1.
+        :returns: fused H x W and weights K x H x W.
+        """
+        if not self._scaled:
+            height, width = self._frame
+            return fused[:height, :width], shares[:, :height, :width]
+        shares = self._guided(shares, working, sources).clamp_min(1e-6) * valid
+        shares = shares / shares.sum(dim=0)
+        detail = sources - self._enlarge(working)
+        return self._enlarge(fused[None])[0] + (shares * detail).sum(dim=0), shares
+
+    def _enlarge(self, images: torch.Tensor) -> torch.Tensor:
+        return functional.interpolate(
+            images[None], self._frame, mode='bilinear', align_corners=False)[0]
+
+    def _guided(
+            self, maps: torch.Tensor, guide: torch.Tensor, full_guide: torch.Tensor,
+    ) -> torch.Tensor:
+        """Fast guided filter (He and Sun 2015): locally linear in the sources' mean."""
+        guide, full_guide = guide.mean(dim=0), full_guide.mean(dim=0)
+        mean = box_mean(guide, GUIDED_WINDOW)
+        variance = box_mean(guide.square(), GUIDED_WINDOW) - mean.square()
+        map_mean = box_mean(maps, GUIDED_WINDOW)
+        covariance = box_mean(maps * guide, GUIDED_WINDOW) - map_mean * mean
+        slope = covariance / (variance + GUIDED_EPSILON)
+        offset = map_mean - slope * mean
+        slope, offset = box_mean(slope, GUIDED_WINDOW), box_mean(offset, GUIDED_WINDOW)
+        return self._enlarge(slope) * full_guide + self._enlarge(offset)
