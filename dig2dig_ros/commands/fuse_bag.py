@@ -50,8 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the bag; 1 where some pair could not be fused, or there was none."""
     from dig2dig_ros.bag.fuse import fuse_bag
-    from dig2dig_ros.engine import FusionEngine, FusionStream
     rig = _rig(arguments)
+    from dig2dig_ros.engine import FusionEngine, FusionStream
     engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
     report = fuse_bag(arguments.input, arguments.output, rig, FusionStream(engine),
                       not arguments.no_weights)

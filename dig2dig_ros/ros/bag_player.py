@@ -26,6 +26,7 @@ from dig2dig_ros.errors import InputError
 CLOCK_TOPIC = '/clock'
 CLOCK_PERIOD_NS = 10_000_000
 ACKNOWLEDGE_TIMEOUT_S = 2.0
+SETTLE_S = 0.2
 PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
 
 
@@ -93,6 +94,8 @@ class BagPlayer:
         while time.monotonic() < end_s and not all(
                 publisher.get_subscription_count() for publisher in self._images):
             time.sleep(0.02)
+        # Known here is not yet known there: the other end learns of us at about the same time.
+        time.sleep(min(SETTLE_S, timeout_s))
 
     def play(self, rate: float) -> None:
         """Play once, from the start.

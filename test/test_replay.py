@@ -1,0 +1,144 @@
+"""replay as a process over real DDS: every image, original spacing, /clock, loop, clean end."""
+
+import os
+import pty
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rosbags')
+
+from live import bench, pixels, stamp  # noqa: E402
+from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
+
+from dig2dig_ros.bag import messages  # noqa: E402
+from dig2dig_ros.bag.storage import TYPES, create_bag  # noqa: E402
+
+TOPICS = ('/infrared/image_raw', '/visible/image_raw')
+REPLAY = [sys.executable, '-m', 'dig2dig_ros.cli', 'replay']
+PERIOD_NS = 33_333_333
+COUNT = 15
+STAMPS = [1_000_000_000 + number * PERIOD_NS for number in range(COUNT)]
+BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+DEFINITION = 'uint8 x'
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory):
+    """Half a second of two cameras at VGA, and a recorded /clock that must not be played."""
+    path = tmp_path_factory.mktemp('replay') / 'bag'
+    with create_bag(path, 'mcap') as writer:
+        topics = [messages.add_topic(writer, topic, messages.IMAGE) for topic in TOPICS]
+        clock = messages.add_topic(writer, '/clock', 'rosgraph_msgs/msg/Clock')
+        wrong = TYPES.types['rosgraph_msgs/msg/Clock'](
+            TYPES.types['builtin_interfaces/msg/Time'](77, 0))
+        own = writer.add_connection('/own', 'own_msgs/msg/Own', msgdef=DEFINITION,
+                                    rihs01=_own_hash())
+        for number, stamp_ns in enumerate(STAMPS):
+            header = messages.header(stamp_ns, 'frame')
+            messages.write(writer, clock, stamp_ns, wrong)
+            writer.write(own, stamp_ns, b'\x00\x01\x00\x00\x07')
+            for topic, shape, encoding in zip(topics, ((480, 640), (480, 640, 3)),
+                                              ('mono8', 'bgr8'), strict=True):
+                image = np.full(shape, number, np.uint8)
+                messages.write(writer, topic, stamp_ns,
+                               messages.image_message(image, encoding, header))
+    return path
+
+
+def _own_hash():
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+    store = get_typestore(Stores.ROS2_JAZZY)
+    store.register(get_types_from_msg(DEFINITION, 'own_msgs/msg/Own'))
+    return store.hash_rihs01('own_msgs/msg/Own')
+
+
+@pytest.fixture
+def live(tmp_path):
+    with bench(tmp_path) as made:
+        made.listen(*TOPICS, qos=BEST_EFFORT)
+        made.listen('/clock', message_type=Clock)
+        yield made
+
+
+def clock_times(live):
+    return [message.clock.sec + message.clock.nanosec * 1e-9 for message in live.heard['/clock']]
+
+
+def test_every_image_arrives_whole_and_in_order(live, bag):
+    process = live.start(*REPLAY, str(bag), '--wait', '20')
+    live.spin_until(lambda: all(len(live.heard[topic]) == COUNT for topic in TOPICS), 'images')
+    assert process.process.wait(20) == 0
+    for topic in TOPICS:
+        assert [stamp(message) for message in live.heard[topic]] == STAMPS
+        assert [int(pixels(message).mean()) for message in live.heard[topic]] == [*range(COUNT)]
+    assert f'played {2 * COUNT} messages' in process.log
+    assert 'not played: /own (own_msgs/msg/Own)' in process.log
+    times = clock_times(live)
+    assert times == sorted(times)
+    assert times[0] >= 1.0
+    assert times[-1] <= 1.0 + COUNT * PERIOD_NS * 1e-9 + 0.02
+    assert len(times) > 2 * COUNT, '/clock runs between the frames too'
+
+
+def test_a_loop_goes_on_until_ctrl_c_which_is_no_failure(live, bag):
+    process = live.start(*REPLAY, str(bag), '--loop', '--rate', '4', '--wait', '20')
+    live.spin_until(lambda: len(live.heard[TOPICS[0]]) > 2.5 * COUNT, 'a third pass')
+    assert process.end(signal.SIGINT) == 0
+    assert 'Traceback' not in process.log
+    assert [stamp(message) for message in live.heard[TOPICS[0]]][:2 * COUNT] == 2 * STAMPS
+    assert any(np.diff(clock_times(live)) < -0.3), '/clock jumps back with the stamps'
+
+
+def test_sigterm_ends_it_as_cleanly(live, bag):
+    process = live.start(*REPLAY, str(bag), '--loop', '--wait', '20')
+    live.spin_until(lambda: live.heard[TOPICS[0]], 'the first image')
+    assert process.end(signal.SIGTERM) == 0
+    assert 'Traceback' not in process.log
+
+
+def test_topics_can_be_chosen(live, bag):
+    process = live.start(*REPLAY, str(bag), '--topics', TOPICS[1], '--rate', '8', '--wait', '20')
+    live.spin_until(lambda: len(live.heard[TOPICS[1]]) == COUNT, 'visible images')
+    assert process.process.wait(20) == 0
+    assert live.heard[TOPICS[0]] == []
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    (['--topics', '/nothing'], 'no topic /nothing; it has /clock, /infrared/image_raw'),
+    (['--topics', '/own'], 'no message that could be played'),
+    (['--rate', '0'], '--rate is 0'),
+    (['--rate', 'nan'], '--rate is nan')])
+def test_wrong_options_exit_with_2_and_a_reason(live, bag, options, message):
+    process = live.start(*REPLAY, str(bag), *options)
+    assert process.process.wait(30) == 2
+    assert message in process.log
+    assert 'Traceback' not in process.log
+
+
+def test_space_pauses_where_there_is_a_terminal(live, bag):
+    master, slave = pty.openpty()
+    before = os.dup(0)
+    try:
+        os.dup2(slave, 0)
+        process = live.start(*REPLAY, str(bag), '--loop', '--wait', '20')
+    finally:
+        os.dup2(before, 0)
+    live.spin_until(lambda: live.heard[TOPICS[0]], 'the first image')
+    os.write(master, b' ')
+    quiet_since_s = [time.monotonic()]
+
+    def stands_still():
+        if any(live.heard.values()):
+            live.clear()
+            quiet_since_s[0] = time.monotonic()
+        return time.monotonic() - quiet_since_s[0] > 1.0
+
+    live.spin_until(stands_still, 'a pause')
+    os.write(master, b' ')
+    live.spin_until(lambda: live.heard[TOPICS[0]], 'images after the pause')
+    assert process.end() == 0
