@@ -147,8 +147,8 @@ def test_compressed_and_16_bit_images_fuse(tmp_path):
 
 def test_offset_slop_and_homography_apply(tmp_path):
     write_bag(tmp_path / 'in', pairs_at([100, 200], skew_ms=40))
-    assert fuse_bag(tmp_path / 'in', tmp_path / 'no', rig(), MeanFuser()).dropped == {
-        'unpaired': 4}
+    missed = fuse_bag(tmp_path / 'in', tmp_path / 'no', rig(), MeanFuser())
+    assert (missed.dropped, missed.last_miss_ns) == ({'unpaired': 4}, -40 * MS)
     fuser = MeanFuser()
     shifted = rig(slop_ms=0, offset_ms=40, homography=[1, 0, 8, 0, 1, 0, 0, 0, 1])
     assert fuse_bag(tmp_path / 'in', tmp_path / 'out', shifted, fuser).fused == 2

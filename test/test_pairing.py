@@ -206,6 +206,16 @@ def test_a_full_queue_gives_its_undecided_pair_rather_than_losing_it():
     assert feed(pairer, [(180, 'visible')]) == [(100, 120)]
 
 
+def test_cameras_without_a_common_clock_are_told_by_the_last_miss():
+    pairer = NearestPairer(20 * MS)
+    assert pairer.last_miss_ns is None
+    for frame in range(5):
+        pairer.add('visible', (1_700_000_000_000 + 33 * frame) * MS, frame, 0)
+        assert pairer.add('infrared', (1_000 + 33 * frame) * MS, frame, 0) == []
+    assert pairer.last_miss_ns == (1_132 - 1_700_000_000_000) * MS
+    assert pairer.dropped == {'unpaired': 5}
+
+
 def test_reset_forgets_and_counts():
     pairer = NearestPairer(10)
     pairer.add('infrared', 100, 'i', 0)

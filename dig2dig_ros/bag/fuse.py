@@ -73,12 +73,14 @@ class FusionReport:
         fused: pairs written.
         failed: what could not be read or fused, one line each.
         dropped: images that were in no pair, by reason; see `NearestPairer`.
+        last_miss_ns: how far apart the last two were that did not make a pair, if any.
         not_copied: topics left out because the definition of their type is unknown.
     """
 
     fused: int = 0
     failed: list[str] = dataclasses.field(default_factory=list)
     dropped: Counter[str] = dataclasses.field(default_factory=Counter)
+    last_miss_ns: int | None = None
     not_copied: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -132,6 +134,7 @@ class _Fusion:
                 self._fuse_pair(pair)
                 bar.update()
         self.report.dropped = pairer.dropped
+        self.report.last_miss_ns = pairer.last_miss_ns
         return self.report
 
     def _start_over(self) -> None:

@@ -44,6 +44,9 @@ class NearestPairer:
             `reset` (queued at a reset, or from before a jump back), `duplicate` (same stamp as
             the message before), `out_of_order` (older than the message before, by the slop at
             most), `zero_stamp` (a header that its driver did not fill: pair by arrival).
+        last_miss_ns: skew, beyond the slop, between the last message left `unpaired` and what
+            the other stream had then; years where the two cameras do not share a clock. None
+            while there was none.
     """
 
     def __init__(self, slop_ns: int, offset_ns: int = 0, max_wait_ns: int = 50_000_000,
@@ -70,6 +73,7 @@ class NearestPairer:
         self.paired = 0
         self.resets = 0
         self.dropped: Counter[str] = Counter()
+        self.last_miss_ns: int | None = None
 
     def add(self, stream: str, stamp_ns: int, message: Any, now_ns: int) -> list[Pair]:
         """Take one message.
@@ -236,6 +240,8 @@ class NearestPairer:
         if hopeless:
             self._queues[oldest.stream].popleft()
             self._drop('unpaired')
+            ahead_ns = (queue[0].stamp_ns if queue else last_ns) - oldest.stamp_ns
+            self.last_miss_ns = -ahead_ns if oldest.stream == 'infrared' else ahead_ns
         return hopeless
 
 

@@ -79,6 +79,10 @@ def _summarise(report: 'FusionReport', output: Path) -> None:
     print(f'fused {report.fused} pairs into {output}')
     for reason, count in sorted(report.dropped.items()):
         print(f'{count} images in no pair: {reason}', file=sys.stderr)
+    if report.last_miss_ns is not None:
+        print(f'the last image without a partner was {abs(report.last_miss_ns) * 1e-6:.1f} ms '
+              'from the other camera; --slop is the largest difference, --offset shifts infrared',
+              file=sys.stderr)
     for topic in report.not_copied:
         print(f'not copied: {topic}, the bag does not define its type', file=sys.stderr)
     for line in report.failed:
