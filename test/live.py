@@ -1,6 +1,7 @@
 """Runs nodes as processes on a ROS domain of their own and talks to them over real DDS."""
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -138,6 +139,11 @@ class Bench:
             np.full((16, 24), 100, np.uint8), 'mono8', stamp_ns, 'infrared_frame'))
         self.publish('visible/image_raw', visible or image_message(
             np.full((16, 24, 3), 50, np.uint8), 'bgr8', stamp_ns, 'visible_frame'))
+
+    def warm_up(self):
+        """Publish pairs until one is fused: by then both ends of every topic know each other."""
+        stamps = itertools.count(1, 50_000_000)
+        self.spin_until(lambda: self.publish_pair(next(stamps)) or self.heard['fused/image'])
 
     def call(self, service_type, name, request):
         """Call a service and wait for its answer."""

@@ -21,6 +21,7 @@ def live(tmp_path_factory):
             'stale_timeout_s:=60.0', 'thermal.agc:=range', 'thermal.maximum:=255.0',
             'output.compressed:=png'])
         made.wait_until_active()
+        made.warm_up()
         yield made
 
 

@@ -41,6 +41,7 @@ def camera_status(node_name: str, name: str, camera: Camera, silent: bool) -> Di
     return status(f'{node_name}: {name} camera', level, message, {
         'topic': camera.topic,
         'images received': camera.received,
+        'images lost on the way': camera.lost,
         'age of the newest image (s)': f'{age_s:.2f}',
         'camera_info': 'none' if camera.info is None
         else f'{camera.info.width}x{camera.info.height}',

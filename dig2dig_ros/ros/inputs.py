@@ -5,7 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
+from rclpy.event_handler import (
+    QoSMessageLostInfo,
+    QoSRequestedIncompatibleQoSInfo,
+    SubscriptionEventCallbacks,
+)
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -29,6 +33,7 @@ class Camera:
         last_ns: arrival of the newest, or the start of waiting; of the steady clock.
         resumed_ns: arrival of the first one after the last silence.
         info: its newest camera_info.
+        lost: images that the middleware says it lost on the way.
         incompatible: policy because of which a publisher is not heard.
     """
 
@@ -36,6 +41,7 @@ class Camera:
     received: int = 0
     last_ns: int = dataclasses.field(default_factory=time.monotonic_ns)
     resumed_ns: int = 0
+    lost: int = 0
     info: CameraInfo | None = None
     incompatible: str = ''
 
@@ -59,6 +65,7 @@ class Inputs:
         self._values = values
         self.cameras: dict[str, Camera] = {}
         self._subscriptions: list = []
+        self._reminded_ns = 0
         self._synchroniser = SYNCHRONISERS[values['sync.policy']](
             values, lambda: node.get_clock().now().nanoseconds)
         self._synchroniser.registerCallback(lambda *pair: on_job(Job(*pair)))
@@ -96,15 +103,18 @@ class Inputs:
 
     def remind(self) -> None:
         """Say what is waited for, every few seconds; call it from a timer."""
+        now_ns = time.monotonic_ns()
+        if (now_ns - self._reminded_ns) * 1e-9 < REMIND_S:
+            return
+        self._reminded_ns = now_ns
         for camera in self.cameras.values():
-            if camera.silent_s(time.monotonic_ns()) < REMIND_S:
+            if camera.silent_s(now_ns) < REMIND_S:
                 continue
             count = self._node.count_publishers(camera.topic)
             why = 'no publisher' if count == 0 else f'{count} publisher(s), but no image comes'
             if camera.incompatible:
                 why += f'; its QoS {camera.incompatible} is incompatible'
-            self._node.get_logger().warning(
-                f'waiting for {camera.topic}: {why}', throttle_duration_sec=REMIND_S)
+            self._node.get_logger().warning(f'waiting for {camera.topic}: {why}')
 
     def destroy(self) -> None:
         """Unsubscribe."""
@@ -119,7 +129,8 @@ class Inputs:
             self._node, CompressedImage if compressed else Image, topic,
             qos_profile=qos_profile_sensor_data,
             event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=lambda info: self._on_incompatible(camera, info)),
+                incompatible_qos=lambda info: self._on_incompatible(camera, info),
+                message_lost=lambda info: self._on_lost(camera, info)),
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
         subscriber.registerCallback(lambda message: self._received(camera, message))
         self.cameras[camera] = Camera(subscriber.sub.topic_name)
@@ -154,6 +165,9 @@ class Inputs:
 
     def _received_info(self, camera: str, message: CameraInfo) -> None:
         self.cameras[camera].info = message
+
+    def _on_lost(self, camera: str, info: QoSMessageLostInfo) -> None:
+        self.cameras[camera].lost = info.total_count
 
     def _on_incompatible(self, camera: str, info: QoSRequestedIncompatibleQoSInfo) -> None:
         policy = policy_name(info.last_policy_kind)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 
 from dig2dig_ros.errors import InputError
@@ -103,7 +104,13 @@ class Parameter:
 def declare(node: Node, table: Sequence[Parameter]) -> None:
     """Declare every row and say which given parameters the node does not know."""
     for row in table:
-        node.declare_parameter(row.name, row.default, row.descriptor())
+        descriptor = row.descriptor()
+        try:
+            node.declare_parameter(row.name, row.default, descriptor)
+        except InvalidParameterValueException:
+            # Out of range. Declared all the same, so that `read` says it and it can be mended.
+            descriptor.floating_point_range = descriptor.integer_range = []
+            node.declare_parameter(row.name, row.default, descriptor)
     known = [row.name for row in table]
     for name in getattr(node, '_parameter_overrides', {}):
         if not node.has_parameter(name) and not name.startswith(('qos_overrides.', 'use_')):
