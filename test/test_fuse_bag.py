@@ -1,6 +1,7 @@
 """fuse-bag: every pair fused, inputs copied byte for byte, and what is wrong is told."""
 
 import contextlib
+import json
 import shutil
 import sqlite3
 from types import SimpleNamespace
@@ -28,14 +29,13 @@ MS = 1_000_000
 HEIGHT, WIDTH = 24, 32
 
 
-class MeanFuser:
+class MeanFusion:
     """Fuses to the mean, and refuses frames whose infrared is all 99."""
 
     def __init__(self):
         self.calls = []
-        self.resets = 0
 
-    def fuse(self, sources, valid):
+    def __call__(self, sources, valid):
         infrared, visible = sources
         if np.all(infrared == 99):
             raise InputError('infrared is 99')
@@ -43,9 +43,6 @@ class MeanFuser:
         visible = visible if visible.ndim == 2 else visible.mean(axis=2)
         image = ((infrared.astype(np.float32) + visible) / 2).astype(np.uint8)
         return SimpleNamespace(image=image, weights=np.full((2, *image.shape), 0.5, np.float32))
-
-    def reset(self):
-        self.resets += 1
 
 
 def rig(topics=TOPICS, slop_ms=20, offset_ms=0, homography=IDENTITY, **gain):
@@ -107,7 +104,7 @@ def test_the_new_bag_holds_the_old_one_and_every_fusion(tmp_path, storage):
     note = TYPES.types['std_msgs/msg/String']('a note')
     rows = [*pairs_at(range(100, 1100, 33), skew_ms=5), ('/note', 150, note)]
     write_bag(tmp_path / 'in', rows, storage)
-    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser())
+    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion())
     assert (report.fused, report.failed, report.dropped) == (31, [], {})
     copied = [row for row in raw_messages(tmp_path / 'out') if row[0] not in OUTPUTS]
     assert sorted(copied) == sorted(raw_messages(tmp_path / 'in'))
@@ -126,7 +123,7 @@ def test_the_new_bag_holds_the_old_one_and_every_fusion(tmp_path, storage):
 
 def test_weights_can_be_left_out(tmp_path):
     write_bag(tmp_path / 'in', pairs_at([100]))
-    fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser(), with_weights=False)
+    fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion(), with_weights=False)
     assert {row[0] for row in raw_messages(tmp_path / 'out')} == {*TOPICS, '/fused/image'}
 
 
@@ -137,22 +134,22 @@ def test_compressed_and_16_bit_images_fuse(tmp_path):
     write_bag(tmp_path / 'in', [
         (topics[0], 100, compressed(thermal, '.png', 'mono16; png compressed ')),
         (topics[1], 101, compressed(visible_at(100), '.jpg', 'bgr8; jpeg compressed bgr8'))])
-    fuser = MeanFuser()
-    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(topics, low=0, high=100), fuser)
+    fusion = MeanFusion()
+    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(topics, low=0, high=100), fusion)
     assert (report.fused, report.failed) == (1, [])
-    infrared, visible = fuser.calls[0][0]
+    infrared, visible = fusion.calls[0][0]
     np.testing.assert_allclose(infrared, (ramp - 7000.0) / 2000 * 255, atol=1)
     np.testing.assert_allclose(visible, 80, atol=2)
 
 
 def test_offset_slop_and_homography_apply(tmp_path):
     write_bag(tmp_path / 'in', pairs_at([100, 200], skew_ms=40))
-    missed = fuse_bag(tmp_path / 'in', tmp_path / 'no', rig(), MeanFuser())
+    missed = fuse_bag(tmp_path / 'in', tmp_path / 'no', rig(), MeanFusion())
     assert (missed.dropped, missed.last_miss_ns) == ({'unpaired': 4}, -40 * MS)
-    fuser = MeanFuser()
+    fusion = MeanFusion()
     shifted = rig(slop_ms=0, offset_ms=40, homography=[1, 0, 8, 0, 1, 0, 0, 0, 1])
-    assert fuse_bag(tmp_path / 'in', tmp_path / 'out', shifted, fuser).fused == 2
-    (infrared, _), (valid, all_valid) = fuser.calls[0]
+    assert fuse_bag(tmp_path / 'in', tmp_path / 'out', shifted, fusion).fused == 2
+    (infrared, _), (valid, all_valid) = fusion.calls[0]
     assert all_valid is None
     assert not valid[:, :8].any()
     assert valid[:, 8:].all()
@@ -163,16 +160,17 @@ def test_images_without_a_stamp_are_paired_by_recorded_time(tmp_path):
     write_bag(tmp_path / 'in', [
         row for time_ms in (100, 200, 300) for row in
         ((TOPICS[0], time_ms, infrared_at(0)), (TOPICS[1], time_ms + 4, visible_at(0)))])
-    assert fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser()).fused == 3
+    assert fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion()).fused == 3
 
 
 def test_a_recorded_loop_starts_over(tmp_path):
     rows = [(topic, time_ms + shift, message) for shift in (0, 500)
             for topic, time_ms, message in pairs_at(range(1000, 1300, 33))]
     write_bag(tmp_path / 'in', rows)
-    fuser = MeanFuser()
-    assert fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), fuser).fused == 20
-    assert fuser.resets == 1
+    fusion, jumps = MeanFusion(), []
+    assert fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), fusion,
+                    on_jump=lambda: jumps.append(len(fusion.calls))).fused == 20
+    assert jumps == [10]
 
 
 def test_bad_pairs_and_messages_are_told_and_do_not_stop_the_rest(tmp_path):
@@ -181,7 +179,7 @@ def test_bad_pairs_and_messages_are_told_and_do_not_stop_the_rest(tmp_path):
     rows = [*pairs_at([100, 300]), (TOPICS[0], 200, short), (TOPICS[1], 201, visible_at(200)),
             (TOPICS[0], 400, infrared_at(400, level=99)), (TOPICS[1], 401, visible_at(400))]
     write_bag(tmp_path / 'in', rows)
-    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser())
+    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion())
     assert report.fused == 2
     assert report.failed == [
         f'pair at {200 * MS} ns: infrared image: data has 10 bytes; 24 rows of 32 bytes take 768',
@@ -195,7 +193,7 @@ def test_garbage_on_an_image_topic_is_told(tmp_path):
             connection = messages.add_topic(writer, topic, messages.IMAGE)
             messages.write(writer, connection, 100 * MS, message)
             writer.write(connection, 150 * MS, b'\x00\x01\x00\x00garbage')
-    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser())
+    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion())
     assert report.fused == 1
     assert len(report.failed) == 2
     assert TOPICS[0] in report.failed[0]
@@ -217,7 +215,7 @@ def _custom_bag(path):
 
 def test_types_of_the_users_own_are_copied(tmp_path):
     _custom_bag(tmp_path / 'in')
-    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser())
+    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion())
     assert report.not_copied == []
     assert recorded(tmp_path / 'out', '/own')[0][1].x == 7
 
@@ -226,7 +224,7 @@ def test_a_recording_without_definitions_is_fused_and_what_is_left_out_is_told(t
     _custom_bag(tmp_path / 'in')
     with contextlib.closing(sqlite3.connect(tmp_path / 'in' / 'in.db3')) as database, database:
         database.execute('DELETE FROM message_definitions')
-    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser())
+    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion())
     assert report.fused == 1
     assert report.not_copied == ['/own (own_msgs/msg/Own)']
     assert not recorded_raw(tmp_path / 'out', '/own')
@@ -235,7 +233,7 @@ def test_a_recording_without_definitions_is_fused_and_what_is_left_out_is_told(t
 def test_a_single_file_can_be_given(tmp_path):
     write_bag(tmp_path / 'in', pairs_at([100]))
     file, = (tmp_path / 'in').glob('*.mcap')
-    assert fuse_bag(file, tmp_path / 'out', rig(), MeanFuser()).fused == 1
+    assert fuse_bag(file, tmp_path / 'out', rig(), MeanFusion()).fused == 1
 
 
 @pytest.mark.parametrize(('name', 'topics', 'message'), [
@@ -255,28 +253,28 @@ def test_what_cannot_be_fused_is_refused_by_name(tmp_path, name, topics, message
     (tmp_path / 'broken' / 'in.mcap').write_bytes(b'nothing')
     (tmp_path / 'old.bag').write_bytes(b'#ROSBAG V2.0\n')
     with pytest.raises(InputError, match=message):
-        fuse_bag(tmp_path / name, tmp_path / 'out', rig(topics), MeanFuser())
+        fuse_bag(tmp_path / name, tmp_path / 'out', rig(topics), MeanFusion())
     assert not (tmp_path / 'out').exists()
 
 
 def test_nothing_is_overwritten(tmp_path):
     write_bag(tmp_path / 'in', pairs_at([100]))
-    fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser())
+    fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion())
     before = raw_messages(tmp_path / 'out')
     with pytest.raises(InputError, match='exists; give a new folder'):
-        fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFuser())
+        fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(), MeanFusion())
     assert raw_messages(tmp_path / 'out') == before
     with pytest.raises(InputError, match='holds /fused/image, .* already'):
-        fuse_bag(tmp_path / 'out', tmp_path / 'again', rig(), MeanFuser())
+        fuse_bag(tmp_path / 'out', tmp_path / 'again', rig(), MeanFusion())
 
 
-class Interrupted(MeanFuser):
+class Interrupted(MeanFusion):
     """Ctrl-C at the third pair."""
 
-    def fuse(self, sources, valid):
+    def __call__(self, sources, valid):
         if len(self.calls) == 2:
             raise KeyboardInterrupt
-        return super().fuse(sources, valid)
+        return super().__call__(sources, valid)
 
 
 def test_ctrl_c_leaves_a_readable_bag_of_what_is_done(tmp_path):
@@ -292,3 +290,27 @@ def test_the_command_checks_its_options_before_it_loads_an_engine(tmp_path, caps
                              (['--homography', *'000000000'], 'invertible')):
         assert main(['fuse-bag', str(tmp_path / 'in'), str(tmp_path / 'out'), *options]) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('options', [[], ['--stream']])
+def test_the_command_fuses_with_the_engine(tmp_path, scene, capsys, options):
+    infrared, visible = scene
+    rows = []
+    for stamp_ms in (100, 133, 166):
+        rows += [(TOPICS[0], stamp_ms, messages.image_message(
+            infrared, 'mono8', messages.header(stamp_ms * MS, 'thermal'))),
+                 (TOPICS[1], stamp_ms, messages.image_message(
+                     visible, 'bgr8', messages.header(stamp_ms * MS, 'camera')))]
+    write_bag(tmp_path / 'in', rows)
+    assert main(['fuse-bag', str(tmp_path / 'in'), str(tmp_path / 'out'), '--steps', '2',
+                 '--interval', '2', '--device', 'cpu', '--json', str(tmp_path / 'report.json'),
+                 *options]) == 0
+    assert 'fused 3 pairs' in capsys.readouterr().out
+    assert json.loads((tmp_path / 'report.json').read_text())['fused'] == 3
+    fused = messages.pixels(recorded(tmp_path / 'out', '/fused/image')[-1][1]).astype(int)
+    assert fused.shape == visible.shape
+    blind = visible[60, 40].mean() - visible[60, 100].mean()
+    assert fused[60, 40].mean() - fused[60, 100].mean() > blind + 30, 'the warm blob must show'
+    weights = [messages.pixels(recorded(tmp_path / 'out', topic)[-1][1])
+               for topic in OUTPUTS[1:]]
+    np.testing.assert_allclose(sum(weights), 1, atol=1e-3)

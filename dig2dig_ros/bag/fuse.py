@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -35,15 +35,8 @@ class Fused(Protocol):
     weights: np.ndarray
 
 
-class Fuser(Protocol):
-    """What is used of a FusionStream."""
-
-    def fuse(self, sources: Sequence[np.ndarray],
-             valid: Sequence[np.ndarray | None]) -> Fused:
-        """Fuse uint8 sources; valid is None or False where a source has no pixel."""
-
-    def reset(self) -> None:
-        """Forget the frames so far."""
+Fuse = Callable[[Sequence[np.ndarray], Sequence[np.ndarray | None]], Fused]
+"""Takes uint8 sources, and where each is valid (None: everywhere)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,13 +82,15 @@ class _Recorded(NamedTuple):
     timestamp_ns: int
 
 
-def fuse_bag(source: Path, target: Path, rig: Rig, fuser: Fuser,
-             with_weights: bool = True) -> FusionReport:
+def fuse_bag(
+        source: Path, target: Path, rig: Rig, fuse: Fuse,
+        on_jump: Callable[[], None] = lambda: None, with_weights: bool = True) -> FusionReport:
     """Copy a recording and add the fusion of every pair, none left out for speed.
 
     The fused image (bgr8) and the weights (32FC1) bear the header of the visible image; all
     other messages are copied byte for byte.
 
+    :param on_jump: called before the first pair after the stamps jumped back.
     :raises InputError: where a topic is missing, taken, or the target cannot be made; a pair
         that cannot be fused is reported, not raised.
     """
@@ -103,26 +98,26 @@ def fuse_bag(source: Path, target: Path, rig: Rig, fuser: Fuser,
         cameras = _camera_connections(reader, rig.topics)
         _require_free(reader, source)
         with create_bag(target, storage_of(source)) as writer:
-            return _Fusion(reader, writer, cameras, rig, fuser, with_weights).run()
+            return _Fusion(reader, writer, cameras, rig, fuse, with_weights).run(on_jump)
 
 
 class _Fusion:
     """One run of `fuse_bag`."""
 
     def __init__(self, reader: AnyReader, writer: Writer, cameras: dict[int, str], rig: Rig,
-                 fuser: Fuser, with_weights: bool) -> None:
+                 fuse: Fuse, with_weights: bool) -> None:
         self._reader = reader
         self._writer = writer
         self._cameras = cameras
         self._rig = rig
-        self._fuser = fuser
+        self._fuse = fuse
         self._visible_gain = GainControl()
         self._fused = messages.add_topic(writer, FUSED_TOPIC, messages.IMAGE)
         self._weights = [messages.add_topic(writer, topic, messages.IMAGE)
                          for topic in WEIGHT_TOPICS if with_weights]
         self.report = FusionReport()
 
-    def run(self) -> FusionReport:
+    def run(self, on_jump: Callable[[], None]) -> FusionReport:
         pairer = NearestPairer(self._rig.slop_ns, self._rig.offset_ns, max_wait_ns=_NEVER_NS,
                                depth=_DEPTH, regularity=0)
         with tqdm(total=self._expected(), desc='fusing', unit='pair', disable=None) as bar:
@@ -131,6 +126,7 @@ class _Fusion:
                 if pairer.resets > resets:
                     resets = pairer.resets
                     self._start_over()
+                    on_jump()
                 self._fuse_pair(pair)
                 bar.update()
         self.report.dropped = pairer.dropped
@@ -138,8 +134,6 @@ class _Fusion:
         return self.report
 
     def _start_over(self) -> None:
-        """Let nothing carry over from before a jump in time."""
-        self._fuser.reset()
         self._rig.gain.reset()
         self._visible_gain.reset()
 
@@ -167,7 +161,8 @@ class _Fusion:
     def _add(self, pairer: NearestPairer, source: Connection, timestamp_ns: int,
              data: bytes) -> list[Pair]:
         try:
-            message = self._reader.deserialize(data, source.msgtype)
+            # A bytearray, so that the arrays that share its memory are writable: torch warns else.
+            message = self._reader.deserialize(bytearray(data), source.msgtype)
         except AnyReaderError as error:
             self.report.failed.append(f'{source.topic} at {timestamp_ns} ns: {error}')
             return []
@@ -180,7 +175,7 @@ class _Fusion:
         visible = pair.visible.message
         timestamp_ns = max(pair.infrared.timestamp_ns, pair.visible.timestamp_ns)
         try:
-            result = self._fuser.fuse(*self._sources(pair.infrared.message, visible))
+            result = self._fuse(*self._sources(pair.infrared.message, visible))
             outputs = [(self._fused, _colour(result.image), 'bgr8'), *zip(
                 self._weights, result.weights, itertools.repeat('32FC1'), strict=False)]
             header = messages.header(messages.stamp_ns(visible), visible.header.frame_id)

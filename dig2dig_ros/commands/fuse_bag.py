@@ -24,6 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('output', type=Path, metavar='OUT', help='new bag, not there yet')
     parser.add_argument('--no-weights', action='store_true',
                         help='leave out the weight maps, which take 8 bytes a pixel')
+    parser.add_argument('--stream', action='store_true',
+                        help='carry over what did not move from frame to frame, as the live node '
+                             'does; faster, not the same to the bit')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write what became of the bag')
     cameras = parser.add_argument_group('cameras')
     cameras.add_argument('--infrared-topic', default='/infrared/image_raw', metavar='TOPIC',
@@ -53,8 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     rig = _rig(arguments)
     from dig2dig_ros.engine import FusionEngine, FusionStream
     engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
-    report = fuse_bag(arguments.input, arguments.output, rig, FusionStream(engine),
-                      not arguments.no_weights)
+    stream = FusionStream(engine)
+    fuse = stream.fuse if arguments.stream else engine.fuse
+    report = fuse_bag(arguments.input, arguments.output, rig, fuse, on_jump=stream.reset,
+                      with_weights=not arguments.no_weights)
     _summarise(report, arguments.output)
     if arguments.json:
         arguments.json.write_text(json.dumps(
