@@ -8,15 +8,21 @@ import argparse
 import sys
 from pathlib import Path
 
+from tqdm import tqdm
+
+from dig2dig_ros.commands.evaluate import add_source_options, fused_folders, source_folders
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.evaluation.detector import Detection, PersonDetector, draw
+from dig2dig_ros.evaluation.documents import write_json
+from dig2dig_ros.evaluation.tables import align
+from dig2dig_ros.images import match_folders, read_image, to_8_bit, write_image
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--model', type=Path, required=True, metavar='FILE.onnx',
                         help='detector of COCO classes: FastestDet, YOLOv5 or YOLOv8')
-    parser.add_argument('--infrared', type=Path, metavar='DIR', help='folder of infrared images')
-    parser.add_argument('--visible', type=Path, metavar='DIR', help='folder of visible images')
-    parser.add_argument('--sources', type=Path, nargs='+', metavar='DIR',
-                        help='folders of the K sources, in place of --infrared and --visible')
+    add_source_options(parser)
     parser.add_argument('--fused', action='append', required=True, metavar='[NAME=]DIR',
                         help='folder of fused images; several times to compare methods')
     parser.add_argument('--confidence', type=float, default=0.5,
@@ -28,14 +34,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Count in every image that all folders have; 1 where some could not be read."""
-    from tqdm import tqdm
-
-    from dig2dig_ros.commands.evaluate import fused_folders, source_folders
-    from dig2dig_ros.errors import InputError
-    from dig2dig_ros.evaluation.detector import PersonDetector
-    from dig2dig_ros.evaluation.documents import write_json
-    from dig2dig_ros.images import match_folders
-
     if not 0 < arguments.confidence < 1:
         raise InputError(f'--confidence is {arguments.confidence}; it must be between 0 and 1')
     detector = PersonDetector(arguments.model, arguments.confidence)
@@ -62,9 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _find_in_all(detector, stem: str, paths: dict[str, Path], pictures: Path | None) -> dict:
-    from dig2dig_ros.evaluation.detector import draw
-    from dig2dig_ros.images import read_image, to_8_bit, write_image
+def _find_in_all(detector: PersonDetector, stem: str, paths: dict[str, Path],
+                 pictures: Path | None) -> dict[str, list[Detection]]:
     images = {view: to_8_bit(read_image(path)) for view, path in paths.items()}
     found = {view: detector.find(image) for view, image in images.items()}
     if pictures:
@@ -81,7 +78,6 @@ def _summary(images: list[list[float]]) -> dict[str, float]:
 
 
 def _table(summary: dict[str, dict[str, float]]) -> str:
-    from dig2dig_ros.evaluation.tables import align
     rows = [['', 'people', 'mean confidence', 'images with people']]
     for view, figures in summary.items():
         rows.append([view, str(figures['found']), f'{figures["mean_confidence"]:.3f}',

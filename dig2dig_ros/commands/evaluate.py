@@ -6,37 +6,42 @@ marked, over the images that all of them have.
 """
 
 import argparse
+import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from tqdm import tqdm
+
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.evaluation.documents import write_json
+from dig2dig_ros.evaluation.evaluate import Evaluation, Scores, evaluate
+from dig2dig_ros.evaluation.perceptual import load_lpips
+from dig2dig_ros.evaluation.tables import align, comparison, format_value, write_csv
+from dig2dig_ros.evaluation.video import flicker_scores
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('--infrared', type=Path, metavar='DIR', help='folder of infrared images')
-    parser.add_argument('--visible', type=Path, metavar='DIR', help='folder of visible images')
-    parser.add_argument('--sources', type=Path, nargs='+', metavar='DIR',
-                        help='folders of the K sources, in place of --infrared and --visible')
+    add_source_options(parser)
     parser.add_argument('--fused', action='append', required=True, metavar='[NAME=]DIR',
                         help='folder of fused images; several times to compare methods')
+    parser.add_argument('--video', action='store_true',
+                        help='the images are the frames of a video, in the order of their stems: '
+                             'measure flicker too, in grey levels: frame-to-frame change of the '
+                             'fused minus the largest of the sources, on static pixels')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures as JSON')
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write a line for each image')
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure everything; 1 where some images failed, after all others are done."""
-    from tqdm import tqdm
-
-    from dig2dig_ros.evaluation.documents import write_json
-    from dig2dig_ros.evaluation.evaluate import evaluate
-    from dig2dig_ros.evaluation.perceptual import load_lpips
-    from dig2dig_ros.evaluation.tables import write_csv
-
     sources = list(source_folders(arguments).values())
-    methods = fused_folders(arguments.fused)
     lpips, why_not = load_lpips()
-    result = evaluate(sources, methods, extra=lpips,
+    extras = [lpips] if lpips else []
+    if arguments.video:
+        extras.append(flicker_scores())
+    result = evaluate(sources, fused_folders(arguments.fused), extras,
                       progress=lambda images: tqdm(images, unit='image', disable=None))
     if why_not:
         print(why_not, file=sys.stderr)
@@ -51,6 +56,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(arguments.json, _document(result, means))
     return 1 if result.failed else 0
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that `source_folders` reads."""
+    parser.add_argument('--infrared', type=Path, metavar='DIR', help='folder of infrared images')
+    parser.add_argument('--visible', type=Path, metavar='DIR', help='folder of visible images')
+    parser.add_argument('--sources', type=Path, nargs='+', metavar='DIR',
+                        help='folders of the K sources, in place of --infrared and --visible')
 
 
 def source_folders(arguments: argparse.Namespace) -> dict[str, Path]:
@@ -82,7 +95,7 @@ def fused_folders(values: list[str]) -> dict[str, Path]:
     return methods
 
 
-def _report_problems(result) -> None:
+def _report_problems(result: Evaluation) -> None:
     for stem, why in result.failed.items():
         print(f'{stem}: {why}', file=sys.stderr)
     if result.unmatched:
@@ -90,20 +103,21 @@ def _report_problems(result) -> None:
         print(f'{len(result.unmatched)} left out, not in every folder: {shown}', file=sys.stderr)
 
 
-def _table(result, means: dict) -> str:
-    from dig2dig_ros.evaluation.tables import align, comparison, format_value
+def _table(result: Evaluation, means: Mapping[str, Scores]) -> str:
     if len(means) > 1:
         return comparison(means)
     (images,), (mean,) = result.per_image.values(), means.values()
     rows = [['', 'mean', 'lowest', 'highest']]
     for metric, value in mean.items():
-        column = [scores[metric] for scores in images.values()]
+        figures = [scores[metric] for scores in images.values()]
+        # The first frame of a video has no flicker.
+        figures = [figure for figure in figures if not math.isnan(figure)] or [value]
         rows.append([metric, *(format_value(metric, figure)
-                               for figure in (value, min(column), max(column)))])
+                               for figure in (value, min(figures), max(figures)))])
     return align(rows)
 
 
-def _document(result, means: dict) -> dict:
+def _document(result: Evaluation, means: Mapping[str, Scores]) -> dict:
     """The JSON document: `metrics` is the first method's, `methods` has them all by name."""
     methods = {method: {'mean': means[method], 'per_image': images}
                for method, images in result.per_image.items()}

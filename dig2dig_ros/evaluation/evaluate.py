@@ -11,6 +11,8 @@ from dig2dig_ros.evaluation.metrics import measure
 from dig2dig_ros.images import match_folders, read_image, to_8_bit
 
 Scores = dict[str, float]
+# Further scores of (method, fused, sources), such as LPIPS or flicker.
+Extra = Callable[[str, np.ndarray, Sequence[np.ndarray]], Scores]
 
 
 @dataclasses.dataclass
@@ -34,19 +36,27 @@ class Evaluation:
 
 
 def mean_scores(rows: Iterable[Scores]) -> Scores:
-    """Mean of every metric over images that all have the same metrics."""
+    """Mean of every metric over images that all have the same metrics.
+
+    NaN, as the flicker of a first frame, does not count; where nothing counts, NaN is the mean.
+    """
     rows = list(rows)
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
+    return {name: _mean([row[name] for row in rows]) for name in rows[0]} if rows else {}
+
+
+def _mean(values: Sequence[float]) -> float:
+    values = [value for value in values if not np.isnan(value)]
+    return float(np.mean(values)) if values else float('nan')
 
 
 def evaluate(sources: Sequence[Path], methods: Mapping[str, Path],
-             extra: Callable[[np.ndarray, Sequence[np.ndarray]], Scores] | None = None,
+             extras: Sequence[Extra] = (),
              progress: Callable[[Iterable], Iterable] = iter) -> Evaluation:
     """Measure every image that all folders have, by stem.
 
     :param sources: one folder for each of the K sources.
     :param methods: folder of fused images by the name of the method.
-    :param extra: further scores of (fused, sources), such as LPIPS.
+    :param extras: called for each image in the order of the stems.
     :param progress: wraps the loop over the images, as tqdm does.
     :raises InputError: where a folder is missing or empty, or no stem is in all of them.
     """
@@ -54,7 +64,7 @@ def evaluate(sources: Sequence[Path], methods: Mapping[str, Path],
     result = Evaluation({method: {} for method in methods}, unmatched=unmatched)
     for stem, paths in progress(matched):
         try:
-            scores = _measure_stem(paths, len(sources), list(methods), extra)
+            scores = _measure_stem(paths, len(sources), list(methods), extras)
         except InputError as error:
             result.failed[stem] = str(error)
             continue
@@ -64,13 +74,15 @@ def evaluate(sources: Sequence[Path], methods: Mapping[str, Path],
 
 
 def _measure_stem(paths: list[Path], source_count: int, methods: list[str],
-                  extra: Callable | None) -> dict[str, Scores]:
+                  extras: Sequence[Extra]) -> dict[str, Scores]:
     images = [to_8_bit(read_image(path)) for path in paths]
     sources, rows = images[:source_count], {}
     for method, path, fused in zip(methods, paths[source_count:], images[source_count:],
                                    strict=True):
         try:
-            rows[method] = measure(fused, sources) | (extra(fused, sources) if extra else {})
+            rows[method] = measure(fused, sources)
+            for extra in extras:
+                rows[method] |= extra(method, fused, sources)
         except InputError as error:
             raise InputError(f'{path}: {error}') from error
     return rows

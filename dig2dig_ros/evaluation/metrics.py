@@ -26,7 +26,7 @@ NO_REFERENCE: dict[str, Callable[[np.ndarray], float]] = {
     'AG': no_reference.average_gradient,
     'EI': no_reference.edge_intensity,
 }
-LOWER_IS_BETTER = frozenset({'MSE', 'Nabf', 'LPIPS', 'flicker'})
+LOWER_IS_BETTER = frozenset({'MSE', 'Nabf', 'LPIPS', 'flicker', 'ms', 'network_calls'})
 SMALLEST_SIDE_PX = 41  # of an image: below it the coarsest scale of VIF has no whole window
 
 

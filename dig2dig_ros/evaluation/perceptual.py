@@ -7,12 +7,12 @@ import numpy as np
 BACKBONE = 'alexnet-owt-7be5be79.pth'  # torchvision's name for the file
 
 
-def load_lpips() -> tuple[Callable[[np.ndarray, Sequence[np.ndarray]], dict[str, float]] | None,
-                          str]:
+def load_lpips() -> tuple[
+        Callable[[str, np.ndarray, Sequence[np.ndarray]], dict[str, float]] | None, str]:
     """Load LPIPS (Zhang et al. 2018, AlexNet), through torchmetrics.
 
-    :returns: function of (fused, sources), each uint8, H x W or H x W x 3 (BGR), that gives
-        {'LPIPS': mean over the sources}, lower is better; or None and why not, in one line.
+    :returns: a score for `evaluate`, {'LPIPS': mean over the sources}, lower is better; or None
+        and why not, in one line.
     """
     import torch
 
@@ -27,7 +27,9 @@ def load_lpips() -> tuple[Callable[[np.ndarray, Sequence[np.ndarray]], dict[str,
     except (ImportError, RuntimeError) as error:
         return None, f'LPIPS is left out: {str(error).splitlines()[0]}'
 
-    def score(fused: np.ndarray, sources: Sequence[np.ndarray]) -> dict[str, float]:
+    def score(
+            method: str, fused: np.ndarray,
+            sources: Sequence[np.ndarray]) -> dict[str, float]:
         with torch.inference_mode():
             values = [float(network(_tensor(fused), _tensor(source))) for source in sources]
         return {'LPIPS': float(np.mean(values))}

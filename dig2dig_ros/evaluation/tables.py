@@ -1,6 +1,7 @@
 """Tables of scores for the terminal, for Markdown and as CSV."""
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from dig2dig_ros.evaluation.metrics import LOWER_IS_BETTER
 Scores = Mapping[str, float]
 
 
-DECIMALS = {'MSE': 1, 'PSNR': 2, 'SD': 2, 'SF': 2, 'EI': 2, 'Nabf': 4}
+DECIMALS = {'MSE': 1, 'PSNR': 2, 'SD': 2, 'SF': 2, 'EI': 2, 'Nabf': 4, 'ms': 0,
+            'network_calls': 0}
 
 
 def format_value(metric: str, value: float) -> str:
@@ -18,9 +20,15 @@ def format_value(metric: str, value: float) -> str:
 
 
 def ranks(methods: Mapping[str, Scores], metric: str) -> dict[str, int]:
-    """Place of each method by one metric, 1 is best; equals share a place."""
+    """Place of each method by one metric, 1 is best; equals share a place.
+
+    Empty for what is neither good nor bad. A figure that is not there, NaN, comes last.
+    """
+    if _is_neutral(metric):
+        return {}
     sign = 1 if metric in LOWER_IS_BETTER else -1
-    keys = {method: sign * scores[metric] for method, scores in methods.items()}
+    keys = {method: math.inf if math.isnan(scores[metric]) else sign * scores[metric]
+            for method, scores in methods.items()}
     return {method: 1 + sum(other < key for other in keys.values())
             for method, key in keys.items()}
 
@@ -32,7 +40,7 @@ def comparison(methods: Mapping[str, Scores], best: str = '*', second: str = '+'
     for metric in next(iter(methods.values())):
         place = ranks(methods, metric)
         rows.append([_arrow(metric)] + [
-            format_value(metric, scores[metric]) + marks.get(place[method], ' ')
+            format_value(metric, scores[metric]) + marks.get(place.get(method), ' ')
             for method, scores in methods.items()])
     legend = ', '.join(f'{mark} {word}' for mark, word in zip(
         marks.values(), ('best', 'second best'), strict=False))
@@ -57,7 +65,7 @@ def markdown(methods: Mapping[str, Scores], corner: str, metrics: Sequence[str])
     for method, scores in methods.items():
         cells = []
         for metric in metrics:
-            mark = marks.get(place[metric][method], '') if len(methods) > 1 else ''
+            mark = marks.get(place[metric].get(method), '') if len(methods) > 1 else ''
             cells.append(f'{mark}{format_value(metric, scores[metric])}{mark}')
         lines.append(f'| {method} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
@@ -74,5 +82,12 @@ def write_csv(path: Path, per_image: Mapping[str, Mapping[str, Scores]]) -> None
                 writer.writerow([method, image, *(scores[name] for name in names)])
 
 
+def _is_neutral(metric: str) -> bool:
+    """The mean weight of a source is neither good nor bad."""
+    return metric.startswith('weight ')
+
+
 def _arrow(metric: str) -> str:
+    if _is_neutral(metric):
+        return metric
     return f'{metric} ↓' if metric in LOWER_IS_BETTER else f'{metric} ↑'

@@ -1,0 +1,92 @@
+"""Run a declared grid of settings over pairs of images and compare what it gave.
+
+The grid is a YAML or JSON file; docs/studies has those of the paper's tables. Finished cells are
+kept, so a study that was stopped goes on where it was.
+"""
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dig2dig_ros.commands.evaluate import add_source_options, source_folders
+from dig2dig_ros.engine import FusionEngine, FusionSettings
+from dig2dig_ros.engine.device import resolve_device
+from dig2dig_ros.evaluation.curves import GLOBAL, dig_curves, mean_curve, write_curves
+from dig2dig_ros.evaluation.grid import Grid, load_grid
+from dig2dig_ros.evaluation.plots import plot_cells, plot_curves, plot_video
+from dig2dig_ros.evaluation.study import Pairs, choose, fingerprint, read_pair, run_cells
+from dig2dig_ros.evaluation.tables import comparison, markdown, write_csv
+from dig2dig_ros.images import match_folders
+from dig2dig_ros.prior import load_prior
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('grid', type=Path, metavar='GRID', help='grid file, YAML or JSON')
+    add_source_options(parser)
+    parser.add_argument('--output', type=Path, required=True, metavar='DIR',
+                        help='fused images, tables (Markdown, CSV), plots, and what resumes it')
+    parser.add_argument('--limit', type=int, metavar='N',
+                        help='take N scenes, evenly spaced in the folder, or the first N frames')
+    parser.add_argument('--video', action='store_true',
+                        help='the images are the frames of a video, in the order of their stems: '
+                             'fuse them as a live stream, and follow flicker, time and weights')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument('--checkpoint', type=Path, metavar='FILE',
+                        help='prior weights (default: the embedded prior for the device)')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the cells that are not there yet, then write the tables and plots of all."""
+    grid = load_grid(arguments.grid)
+    folders = source_folders(arguments)
+    pairs, unmatched = match_folders(list(folders.values()))
+    pairs = choose(pairs, arguments.limit, arguments.video)
+    if unmatched:
+        print(f'{len(unmatched)} left out, not in every folder')
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    if grid.cells:
+        _run_cells(grid, pairs, list(folders), arguments)
+    if grid.curves:
+        _run_curves(grid, pairs, list(folders), arguments)
+    print(f'written to {arguments.output}')
+    return 0
+
+
+def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.Namespace) -> None:
+    device = resolve_device(arguments.device)
+    prior = load_prior(arguments.checkpoint, device)
+    identity = f'{prior.kind} {fingerprint(prior)} on {device.type}'
+    with tqdm(total=len(grid.cells) * len(pairs), unit='image', disable=None) as bar:
+        def on_image(cell: str, stem: str) -> None:
+            bar.set_description(cell)
+            bar.update()
+        cells = run_cells(
+            grid.cells, pairs, names, arguments.output,
+            lambda settings: FusionEngine.load(arguments.checkpoint, arguments.device, settings),
+            identity, arguments.video, on_image)
+    means = {cell.name: cell.mean() for cell in cells}
+    print(comparison(means))
+    heading = f'{grid.title}, mean of {len(pairs)} {"frames" if arguments.video else "scenes"}'
+    table = markdown(means, 'cell', list(next(iter(means.values()))))
+    (arguments.output / 'table.md').write_text(f'{heading}\n\n{table}\n')
+    write_csv(arguments.output / 'table.csv', {cell.name: cell.per_image for cell in cells})
+    plot_cells(arguments.output / 'table.png', grid.title, cells)
+    if arguments.video:
+        plot_video(arguments.output / 'video.png', grid.title, cells, names)
+
+
+def _run_curves(grid: Grid, pairs: Pairs, names: list[str],
+                arguments: argparse.Namespace) -> None:
+    engine = FusionEngine.load(arguments.checkpoint, arguments.device, FusionSettings())
+    found = {}
+    for stem, paths in tqdm(pairs, desc='curves', unit='image', disable=None):
+        regions = grid.curves.regions.get(stem, {})
+        for region, curve in dig_curves(engine, read_pair(paths), grid.curves, regions).items():
+            found[stem, region] = curve
+    everywhere = mean_curve([curve for (_, region), curve in found.items() if region == GLOBAL])
+    shown = {('all scenes', GLOBAL): everywhere} | {
+        key: curve for key, curve in found.items() if key[0] in grid.curves.regions}
+    write_curves(arguments.output / 'curves.csv', found, names)
+    plot_curves(arguments.output / 'curves.png', grid.title, shown, names)

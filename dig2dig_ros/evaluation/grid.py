@@ -1,0 +1,96 @@
+"""Declared grids: which settings a study runs, read from a YAML or JSON file."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dig2dig_ros.engine.settings import FusionSettings
+from dig2dig_ros.errors import InputError
+
+Region = tuple[int, int, int, int]  # x, y, width, height in pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """What of Figure 5 to draw.
+
+    Attributes:
+        levels: timesteps at which DIG is cumulated, spaced like a DIG-N schedule.
+        t_max: the highest of them, 1..999.
+        regions: rectangles by name, by the stem of the image that they are in.
+    """
+
+    levels: int = 20
+    t_max: int = 999
+    regions: Mapping[str, Mapping[str, Region]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """One study.
+
+    Attributes:
+        title: heading of its tables.
+        cells: settings by the name of the cell, in the order of the table.
+        curves: what of Figure 5 to draw, or None.
+    """
+
+    title: str
+    cells: Mapping[str, FusionSettings]
+    curves: Curves | None = None
+
+
+def load_grid(path: Path) -> Grid:
+    """Read a grid file.
+
+    Keys: `title`; `base`, settings of every cell; `axes`, lists of values by setting, of which
+    every combination is a cell; `cells`, further cells by name; `curves`.
+
+    :raises InputError: naming the file and the key, where something is wrong.
+    """
+    import yaml
+    try:
+        content = yaml.safe_load(path.read_text())  # JSON is YAML, too.
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f'{path} cannot be read as YAML or JSON: '
+                         f'{" ".join(str(error).split())}') from error
+    try:
+        return _grid(content, path.stem)
+    except (InputError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f'{path}: {error}') from error
+
+
+def _grid(content: Any, stem: str) -> Grid:
+    if not isinstance(content, dict):
+        raise InputError('is not a mapping; see docs/results.md for the keys')
+    unknown = content.keys() - {'title', 'base', 'axes', 'cells', 'curves'}
+    if unknown:
+        raise InputError(f'unknown key {min(unknown)!r}; known are title, base, axes, cells, '
+                         'curves')
+    base = content.get('base') or {}
+    wanted = _combinations(content.get('axes') or {}) | (content.get('cells') or {})
+    cells = {str(name): _settings({**base, **(changes or {})}) for name, changes in wanted.items()}
+    curves = Curves(**content['curves']) if 'curves' in content else None
+    if not cells and not curves:
+        raise InputError('declares no cells; give axes, cells or curves')
+    return Grid(content.get('title', stem), cells, curves)
+
+
+def _combinations(axes: Mapping[str, list]) -> dict[str, dict]:
+    for name, values in axes.items():
+        if not isinstance(values, list):
+            raise InputError(f'axis {name} is {values!r}; it must be a list of values')
+    if not axes:
+        return {}
+    return {', '.join(f'{name} {value}' for name, value in zip(axes, values, strict=True)):
+            dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())}
+
+
+def _settings(values: Mapping[str, Any]) -> FusionSettings:
+    known = {field.name for field in dataclasses.fields(FusionSettings)}
+    unknown = values.keys() - known
+    if unknown:
+        raise InputError(f'unknown setting {min(unknown)!r}; known are {", ".join(sorted(known))}')
+    return FusionSettings(**values)

@@ -1,0 +1,150 @@
+"""Run the cells of a grid over pairs of images, skipping what is already there."""
+
+import dataclasses
+import json
+import re
+import statistics
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dig2dig_ros.engine import FusionEngine, FusionResult, FusionSettings, FusionStream
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.evaluation.documents import write_json
+from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
+from dig2dig_ros.evaluation.metrics import measure
+from dig2dig_ros.evaluation.video import Flicker
+from dig2dig_ros.images import read_image, to_8_bit, write_image
+
+Pairs = Sequence[tuple[str, list[Path]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """What one cell of a grid gave.
+
+    Attributes:
+        per_image: metrics by stem, with `ms`, the time of the engine, and `network_calls`.
+    """
+
+    name: str
+    per_image: Mapping[str, Scores]
+
+    def mean(self) -> Scores:
+        """Mean metrics; the median for `ms`, which the first image of a size distorts."""
+        scores = mean_scores(self.per_image.values())
+        scores['ms'] = statistics.median(row['ms'] for row in self.per_image.values())
+        return scores
+
+
+def run_cells(cells: Mapping[str, FusionSettings], pairs: Pairs, names: Sequence[str],
+              folder: Path, load_engine: Callable[[FusionSettings], FusionEngine], identity: str,
+              video: bool = False,
+              on_image: Callable[[str, str], None] = lambda cell, stem: None) -> list[Cell]:
+    """Fuse and measure all pairs with the settings of every cell.
+
+    A cell leaves its fused images and `cell.json` in its own folder. One that is there already,
+    with the same settings, prior and pairs, is read and not run again.
+
+    :param names: of the K sources.
+    :param load_engine: called with settings when the first cell needs an engine, and again where
+        `precision` changes, since an engine casts its prior once.
+    :param identity: of prior and device, recorded with each cell.
+    :param video: fuse the pairs as the frames of one live stream, and add `flicker` and the mean
+        weight of each source to the metrics.
+    :param on_image: told of each (cell, stem) that is done.
+    """
+    engine, done = None, []
+    for name, settings in cells.items():
+        place = folder / re.sub(r'[^\w.+-]+', '_', name)
+        record = {'settings': dataclasses.asdict(settings), 'identity': identity,
+                  'video': video, 'stems': [stem for stem, _ in pairs]}
+        per_image = _finished(place / 'cell.json', record)
+        if per_image is None:
+            if engine is None or engine.settings.precision != settings.precision:
+                engine = load_engine(settings)
+            engine.settings = settings
+            runner = _VideoRunner(engine, names) if video else _Runner(engine)
+            per_image = {}
+            for stem, paths in pairs:
+                per_image[stem] = runner.run(stem, read_pair(paths), place)
+                on_image(name, stem)
+            write_json(place / 'cell.json', record | {'per_image': per_image})
+        else:
+            for stem in record['stems']:
+                on_image(name, stem)
+        done.append(Cell(name, per_image))
+    return done
+
+
+def fingerprint(prior: torch.nn.Module) -> str:
+    """Checksum of the weights: a prior trained anew is another prior, whatever its name."""
+    checksum = 0
+    for tensor in prior.state_dict().values():
+        checksum = zlib.crc32(tensor.detach().float().cpu().contiguous().numpy(), checksum)
+    return f'{checksum:08x}'
+
+
+def choose(pairs: Pairs, count: int | None, video: bool) -> Pairs:
+    """Take so many pairs: evenly spaced, or the first ones of a video; all for None.
+
+    :raises InputError: for a count below 1.
+    """
+    if count is None:
+        return pairs
+    if count < 1:
+        raise InputError(f'--limit is {count}; it must be at least 1')
+    count = min(count, len(pairs))
+    return pairs[:count] if video else [pairs[i * len(pairs) // count] for i in range(count)]
+
+
+def read_pair(paths: Sequence[Path]) -> list[np.ndarray]:
+    """The sources of one scene, uint8."""
+    return [to_8_bit(read_image(path)) for path in paths]
+
+
+class _Runner:
+    """Fuses and measures scenes that have nothing to do with each other."""
+
+    def __init__(self, engine: FusionEngine):
+        self._fuse = engine.fuse
+
+    def run(self, stem: str, sources: list[np.ndarray], place: Path) -> Scores:
+        try:
+            result = self._fuse(sources)
+            scores = measure(result.image, sources) | self._more(result, sources)
+        except InputError as error:
+            raise InputError(f'{stem}: {error}') from error
+        write_image(place / f'{stem}.png', result.image)
+        return scores | {'ms': result.timing.total_ms,
+                         'network_calls': float(result.timing.network_calls)}
+
+    def _more(self, result: FusionResult, sources: list[np.ndarray]) -> Scores:
+        return {}
+
+
+class _VideoRunner(_Runner):
+    """Fuses and measures the frames of one stream, in order."""
+
+    def __init__(self, engine: FusionEngine, names: Sequence[str]):
+        self._fuse = FusionStream(engine).fuse
+        self._names = names
+        self._flicker = Flicker()
+
+    def _more(self, result: FusionResult, sources: list[np.ndarray]) -> Scores:
+        weights = {f'weight {name}': float(weight.mean())
+                   for name, weight in zip(self._names, result.weights, strict=True)}
+        return {'flicker': self._flicker.next(result.image, sources)} | weights
+
+
+def _finished(path: Path, record: Mapping) -> dict[str, Scores] | None:
+    """What an earlier run measured, or None where there is none or it was of something else."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    same = all(content.get(key) == value for key, value in record.items())
+    return content['per_image'] if same else None
