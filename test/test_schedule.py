@@ -39,12 +39,6 @@ def test_any_schedule_falls_strictly_from_t_max_to_zero(steps, t_max, power):
     assert all(a > b for a, b in zip(timesteps, timesteps[1:], strict=False))
 
 
-@pytest.mark.parametrize(('interval', 'calls'), [(15, 17), (10, 19), (5, 21), (1, 45)])
-def test_dig_15_takes_the_calls_that_sharing_levels_leaves(interval, calls):
-    schedule = Schedule.of(FusionSettings(steps=15, interval=interval))
-    assert schedule.network_calls(source_count=2, draws=1) == calls
-
-
 def test_levels_are_the_timesteps_of_the_refreshes():
     schedule = Schedule.of(FusionSettings(steps=15, interval=6))
     assert schedule.levels == tuple(schedule.timesteps[i] for i in (0, 6, 12))

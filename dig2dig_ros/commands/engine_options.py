@@ -21,7 +21,7 @@ _HELP = {
     't_max': 'highest timestep, 1..999',
     'levels': 'levels of the one-pass ladder',
     'sampler': 'reverse step',
-    'draws': 'noise draws averaged in each level; 0: 1 for sample, 2 for one-pass',
+    'draws': 'noise draws averaged in each level; 1 is the paper, 0 adds no noise',
     'precision': 'of the network',
     'scale': 'size of the network\'s input relative to the frame, (0, 1]',
     'seed': 'of all noise',

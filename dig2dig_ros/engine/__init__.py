@@ -3,5 +3,6 @@
 from dig2dig_ros.engine.engine import FusionEngine
 from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.settings import FusionSettings
+from dig2dig_ros.engine.stream import FusionStream
 
-__all__ = ['FusionEngine', 'FusionResult', 'FusionSettings', 'Timing']
+__all__ = ['FusionEngine', 'FusionResult', 'FusionSettings', 'FusionStream', 'Timing']

@@ -87,15 +87,16 @@ class FusionEngine:
     @torch.inference_mode()
     def run(
             self, sources: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None,
-            method: Method) -> FusionResult:
+            method: Method, settings: FusionSettings | None = None) -> FusionResult:
         """Take images to the device, fuse their luminance by a method, and bring all back.
 
         :param method: called with the pipeline, the sources and their validity at the working
             size, and a function that it calls when the weights are there.
+        :param settings: of this frame, in place of the engine's.
         """
         marks = [time.perf_counter()]
         height, width = check_sources(sources, valid)
-        pipeline = self._pipeline(height, width)
+        pipeline = self._pipeline(settings or self.settings, height, width)
         images = [torch.from_numpy(np.ascontiguousarray(source)).to(self._device)
                   for source in sources]
         luminances = [luminance(image) for image in images]
@@ -125,20 +126,20 @@ class FusionEngine:
         :raises InputError: naming the source that is wrong, and how.
         """
         height, width = check_sources(sources, None)
-        pipeline = self._pipeline(height, width)
+        pipeline = self._pipeline(self.settings, height, width)
         luminances = [luminance(torch.from_numpy(np.ascontiguousarray(source)).to(self._device))
                       for source in sources]
         working = pipeline.size.enter(torch.stack(luminances) / 127.5 - 1)
         gain = pipeline.gain(working)[..., :height, :width]
         return pipeline.schedule.levels, gain.cpu().numpy()
 
-    def _pipeline(self, height: int, width: int) -> FusionPipeline:
-        key = (self.settings, height, width)
+    def _pipeline(self, settings: FusionSettings, height: int, width: int) -> FusionPipeline:
+        key = (settings, height, width)
         if key not in self._pipelines:
             while len(self._pipelines) >= KEPT_PIPELINES:
                 del self._pipelines[next(iter(self._pipelines))]
             self._pipelines[key] = FusionPipeline(
-                self._prior, self.settings, height, width, self._device)
+                self._prior, settings, height, width, self._device)
         return self._pipelines[key]
 
     def _mark(self, marks: list[float]) -> None:
@@ -151,10 +152,11 @@ def _fuse_alone(
         pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor,
         weighed: Callable[[], None]) -> Fusion:
     """Fuse a frame that has nothing to do with the one before."""
-    weights, shares, ladder = pipeline.weigh(sources, valid)
+    weighing = pipeline.weigh(sources, valid)
     weighed()
-    fused = pipeline.sample(sources, weights, ladder)
-    return fused, shares, pipeline.network_calls(len(sources))
+    fused = pipeline.sample(sources, weighing)
+    calls = pipeline.level_calls(len(sources)) + pipeline.step_calls()
+    return fused, weighing.shares, calls
 
 
 def check_sources(

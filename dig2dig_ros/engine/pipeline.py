@@ -1,8 +1,10 @@
 """The method on tensors: from source luminances to the fused one, for one frame size.
 
 Two stages, each a pure function of tensors, so that both can be captured into CUDA graphs:
-`weigh` (one network batch, DIG, weights, ladder) and `sample` (the guided reverse process).
+`weigh` (one network batch, DIG, weights) and `sample` (ladder, guided reverse process).
 """
+
+import dataclasses
 
 import torch
 
@@ -14,6 +16,30 @@ from dig2dig_ros.engine.sampler import noised, sample
 from dig2dig_ros.engine.schedule import Schedule
 from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.prior.base import Prior
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighed:
+    """What the levels of a frame say about its sources.
+
+    Attributes:
+        estimates: c_hat of every level, E x K x h x w.
+        weights: DIG weights of every level, E x K x h x w, summing to 1 over K.
+        base: weights of the coarsest level in the ladder, K x h x w, likewise.
+    """
+
+    estimates: torch.Tensor
+    weights: torch.Tensor
+    base: torch.Tensor
+
+    @property
+    def shares(self) -> torch.Tensor:
+        """Weights of the sources over all levels, K x h x w."""
+        return self.weights.mean(dim=0)
+
+    def ladder(self, sources: torch.Tensor) -> torch.Tensor:
+        """The one-pass fusion of the sources (K x h x w), h x w."""
+        return fuse_bands(self.estimates, sources, self.weights, self.base)
 
 
 class FusionPipeline:
@@ -30,17 +56,23 @@ class FusionPipeline:
         # Drawn on the CPU: the same seed is the same picture on every device.
         working = (self.size.height, self.size.width)
         generator = torch.Generator().manual_seed(settings.seed)
-        half = torch.randn((settings.noise_draws + 1) // 2, *working, generator=generator)
+        half = torch.randn(max(1, (settings.draws + 1) // 2), *working, generator=generator)
+        self._noise = half[0].to(device)
         # Antithetic pairs cancel the part of the estimate that is odd in the noise.
-        self._draws = torch.cat([half, -half])[:settings.noise_draws].to(device)
+        draws = torch.cat([half, -half])[:settings.draws]
+        self._draws = (draws if settings.draws else torch.zeros_like(half)).to(device)
         ancestral = settings.sampler == 'ddpm' and len(self.schedule.timesteps) > 1
         self._ancestral = torch.randn(
             len(self.schedule.timesteps) - 1, *working,
             generator=generator).to(device) if ancestral else None
 
-    def network_calls(self, source_count: int) -> int:
-        """Images that go through the network for a frame of that many sources."""
-        return self.schedule.network_calls(source_count, self._settings.noise_draws)
+    def level_calls(self, source_count: int) -> int:
+        """Images that `weigh` gives the network, in one batch."""
+        return source_count * len(self._draws) * len(self.schedule.levels)
+
+    def step_calls(self, first: int = 0) -> int:
+        """Images that `sample` gives the network, one after the other."""
+        return len(self.schedule.timesteps[first:])
 
     def gain(self, sources: torch.Tensor) -> torch.Tensor:
         """DIG of every level (Eq. 8), E x K x H x W, of sources K x H x W in [-1, 1]."""
@@ -48,14 +80,11 @@ class FusionPipeline:
         return information_gain(
             estimates, sources, self._settings.divergence, self._settings.window)
 
-    def weigh(
-            self, sources: torch.Tensor, valid: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """DIG weights of every level, and the one-pass fusion by them.
+    def weigh(self, sources: torch.Tensor, valid: torch.Tensor) -> Weighed:
+        """Denoise the levels of every source and weigh the sources by DIG.
 
-        :param sources: K x H x W in [-1, 1].
-        :param valid: K x H x W, 1 where a source has a pixel, else 0; some source always has.
-        :returns: weights E x K x H x W; their share in the picture K x H x W; ladder H x W.
+        :param sources: K x h x w in [-1, 1], at the working size.
+        :param valid: K x h x w, above 0 where a source has a pixel; some source always has.
         """
         settings = self._settings
         estimates = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
@@ -67,24 +96,33 @@ class FusionPipeline:
             weights = fusion_weights(gain, settings.temperature, settings.normalise)
             base = base_weights(
                 estimates[0], settings.window, settings.base_temperature, settings.normalise)
-        weights = weights * valid
-        weights = weights / weights.sum(dim=1, keepdim=True)
-        base = base * valid
-        base = base / base.sum(dim=0)
-        return weights, weights.mean(dim=0), fuse_bands(estimates, sources, weights, base)
+        weights, base = weights * valid, base * valid
+        return Weighed(
+            estimates, weights / weights.sum(dim=1, keepdim=True), base / base.sum(dim=0))
 
     def sample(
-            self, sources: torch.Tensor, weights: torch.Tensor,
-            ladder: torch.Tensor) -> torch.Tensor:
-        """The fused luminance, H x W in [-1, 1], from what `weigh` returned."""
-        timesteps = self.schedule.timesteps
+            self, sources: torch.Tensor, weighed: Weighed, guess: torch.Tensor | None = None,
+            first: int = 0) -> torch.Tensor:
+        """The fused luminance, h x w in [-1, 1].
+
+        :param sources: K x h x w, at the working size.
+        :param guess: what to start from, h x w; None for the weighted mean of the sources.
+        :param first: sampling step to start at; one-pass mode has none.
+        """
+        timesteps = self.schedule.timesteps[first:]
+        ladder = weighed.ladder(sources)
         if not timesteps:
             return ladder
         guide = make_guide(self._settings, sources, ladder)
         # Below t = 999 noise alone is not a sample of x_t. The forward process of a first guess
         # is, and at t = 999 it is the noise (signal amplitude 0.006).
-        first_guess = (weights[0] * sources).sum(dim=0)
+        if guess is None:
+            guess = (weighed.weights[0] * sources).sum(dim=0)
+
+        def correct(x0_hat: torch.Tensor, step: int) -> torch.Tensor:
+            return guide(x0_hat, weighed.weights[(first + step) // self.schedule.interval])
+
+        ancestral = None if self._ancestral is None else self._ancestral[first:]
         return sample(
-            self._prior, noised(first_guess, self._draws[0], timesteps[0]), timesteps,
-            lambda x0_hat, step: guide(x0_hat, weights[step // self.schedule.interval]),
-            self._ancestral)
+            self._prior, noised(guess, self._noise, timesteps[0]), timesteps, correct,
+            ancestral)

@@ -48,10 +48,6 @@ class Schedule:
         timesteps = dig_timesteps(settings.steps, settings.t_max, settings.power)
         return cls(timesteps, timesteps[::settings.interval], settings.interval)
 
-    def network_calls(self, source_count: int, draws: int) -> int:
-        """Images that go through the network for a frame: levels in one batch, then steps."""
-        return source_count * draws * len(self.levels) + len(self.timesteps)
-
 
 def signal_and_noise(timestep: int | None) -> tuple[float, float]:
     """Amplitudes (sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t)); None is the clean end, (1, 0)."""

@@ -42,8 +42,9 @@ class FusionSettings:
         t_max: highest timestep, 1..999.
         levels: of the one-pass ladder, 1..t_max; spaced like a DIG-N schedule.
         sampler: `ddim` (eta = 0) or `ddpm` (ancestral).
-        draws: noise draws averaged in each DIG level, 1..64, in antithetic pairs; 0 takes 1 for
-            `sample`, the paper's, and 2 for `one-pass`, whose picture is made of the levels.
+        draws: noise draws averaged in each DIG level, 0..64, in antithetic pairs. 1 is Eq. 9. 0
+            denoises the sources as they are, with the network told the level's timestep: no
+            draw, no noise in the estimate, and better pictures (docs/fusion_study.md).
         precision: of the network; `auto` takes half precision where the device is fast at it.
             Schedule and guidance arithmetic are float32 at least.
         scale: size of the network's input relative to the frame, (0, 1].
@@ -56,13 +57,13 @@ class FusionSettings:
     guidance: str = 'ladder'
     weighting: str = 'dig'
     divergence: str = 'l2'
-    strength: float = 0.5
-    temperature: float = 0.15
-    base_temperature: float = 1.5
+    strength: float = 0.8
+    temperature: float = 0.25
+    base_temperature: float = 2.0
     normalise: bool = True
     window: int = 21
     power: float = 2.0
-    t_max: int = 300
+    t_max: int = 250
     levels: int = 1
     sampler: str = 'ddim'
     draws: int = 0
@@ -104,11 +105,6 @@ class FusionSettings:
         _require(0 <= self.draws <= 64, 'draws', self.draws, 'from 0 to 64')
         _require(0 < self.scale <= 1, 'scale', self.scale, 'above 0 and at most 1')
         _require(self.seed >= 0, 'seed', self.seed, 'at least 0')
-
-    @property
-    def noise_draws(self) -> int:
-        """The number of draws that `draws` stands for."""
-        return self.draws or (2 if self.mode == 'one-pass' else 1)
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:

@@ -1,0 +1,124 @@
+"""FusionStream: a live camera's frames repeat, so most of the last frame's work still holds."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from dig2dig_ros.engine.anytime import LatencyController
+from dig2dig_ros.engine.engine import Fusion, FusionEngine
+from dig2dig_ros.engine.information_gain import box_mean
+from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
+from dig2dig_ros.engine.result import FusionResult
+from dig2dig_ros.engine.settings import FusionSettings
+
+# A pixel has moved where the 5 x 5 mean of some source changed by more than 4 of 255 levels:
+# five deviations of a sensor noise of 3 levels.
+MOTION_WINDOW = 5
+MOTION_THRESHOLD = 4 / 127.5
+# What moved spoils its surroundings as far as weights and guidance reach.
+MOTION_REACH = 31
+# Above this share of moved pixels nothing is carried over (a scene cut, a turning robot); below
+# the other one the scene is still.
+CUT_SHARE = 0.5
+STILL_SHARE = 0.001
+# Weights are refreshed at least this often, so that slow changes do not add up.
+LONGEST_HOLD = 15
+# Share of the sampling steps that a warm start runs, the last ones.
+WARM_SHARE = 1 / 3
+
+
+@dataclasses.dataclass(frozen=True)
+class _Memory:
+    """The frame before: what it was, and what was made of it."""
+
+    pipeline: FusionPipeline
+    sources: torch.Tensor
+    valid: torch.Tensor
+    weighed: Weighed
+    fused: torch.Tensor
+    held: int
+
+
+class FusionStream:
+    """Fuses the frames of one live scene, carrying over what did not move.
+
+    Where nothing moved, the weights of the frame before hold, and no level is denoised. Where
+    little moved, sampling starts from the frame before at a low timestep, with the moved pixels
+    taken from the present sources, so that nothing leaves a trail. Otherwise the frame is fused
+    as if it were alone.
+
+    Attributes:
+        running: what ran for the last frame, such as `DIG-15, S = 15, ladder, warm`.
+    """
+
+    def __init__(self, engine: FusionEngine, latency_budget_ms: float = 0):
+        """Start without a past.
+
+        :param latency_budget_ms: choose the longest schedule up to the engine's settings that
+            takes at most so long; 0 always runs the engine's settings.
+        """
+        self.running = 'nothing yet'
+        self._engine = engine
+        self._controller = LatencyController(latency_budget_ms) if latency_budget_ms > 0 else None
+        self._memory: _Memory | None = None
+        self._start = 'cold'
+
+    def reset(self) -> None:
+        """Forget the past, as after a jump in time or to another scene."""
+        self._memory = None
+
+    def fuse(
+            self, sources: Sequence[np.ndarray],
+            valid: Sequence[np.ndarray | None] | None = None) -> FusionResult:
+        """Fuse the next frame; arguments, result and errors as `FusionEngine.fuse`."""
+        settings = self._engine.settings
+        if self._controller:
+            settings = self._controller.choose(settings)
+        result = self._engine.run(sources, valid, self._method, settings)
+        if self._controller:
+            self._controller.observe(settings, result.timing)
+        self.running = f'{describe(settings)}, {self._start}'
+        return result
+
+    def _method(
+            self, pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor,
+            weighed: Callable[[], None]) -> Fusion:
+        past = self._memory
+        moved = _moved(past, pipeline, sources, valid)
+        share = 1.0 if moved is None else float(moved.mean())
+        still = share < STILL_SHARE and past.held < LONGEST_HOLD
+        weighing = past.weighed if still else pipeline.weigh(sources, valid)
+        weighed()
+        guess, first = None, 0
+        if share < CUT_SHARE:
+            guess = torch.where(moved > 0, weighing.ladder(sources), past.fused)
+            first = round((1 - WARM_SHARE) * pipeline.step_calls())
+        fused = pipeline.sample(sources, weighing, guess, first)
+        self._start = 'cold' if share >= CUT_SHARE else 'still' if still else 'warm'
+        self._memory = _Memory(
+            pipeline, sources, valid, weighing, fused, past.held + 1 if still else 0)
+        level_calls = 0 if still else pipeline.level_calls(len(sources))
+        return fused, weighing.shares, level_calls + pipeline.step_calls(first)
+
+
+def _moved(
+        past: _Memory | None, pipeline: FusionPipeline, sources: torch.Tensor,
+        valid: torch.Tensor) -> torch.Tensor | None:
+    """1 where a source changed since the frame before, h x w; None where there is no before."""
+    if (past is None or past.pipeline is not pipeline or past.sources.shape != sources.shape
+            or not torch.equal(past.valid, valid)):
+        return None
+    change = box_mean(sources - past.sources, MOTION_WINDOW).abs().amax(dim=0)
+    seeds = (change > MOTION_THRESHOLD).float()[None]
+    return functional.max_pool2d(seeds, MOTION_REACH, stride=1, padding=MOTION_REACH // 2)[0]
+
+
+def describe(settings: FusionSettings) -> str:
+    """One line on what settings run."""
+    scale = f', scale {settings.scale:g}' if settings.scale < 1 else ''
+    if settings.mode == 'one-pass':
+        return f'one-pass, {settings.levels} levels, {settings.draws} draws{scale}'
+    return f'DIG-{settings.steps}, S = {settings.interval}, {settings.guidance}{scale}'
