@@ -1,0 +1,183 @@
+"""FusionStream: what it saves, what it must never do, and the latency budget."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from dig2dig_ros.engine import FusionEngine, FusionSettings, FusionStream, Timing
+from dig2dig_ros.engine.anytime import LatencyController, rungs
+
+SAMPLE = FusionSettings(precision='fp32', steps=15, interval=5)
+
+
+def textured(seed, height=128, width=160):
+    """A smooth random image, uint8."""
+    random = np.random.default_rng(seed)
+    coarse = torch.from_numpy(random.uniform(40, 210, (1, 1, height // 8, width // 8)))
+    image = torch.nn.functional.interpolate(coarse, (height, width), mode='bicubic')
+    return image[0, 0].clamp(0, 255).numpy().astype(np.uint8)
+
+
+@pytest.fixture(scope='module')
+def street():
+    """A still infrared and visible background."""
+    return textured(0) // 3, textured(1)
+
+
+@pytest.fixture(scope='module')
+def embedded():
+    """The engine with the embedded prior, sampling."""
+    return FusionEngine.load(device='cpu', settings=SAMPLE)
+
+
+def with_target(street, left):
+    """The street with a hot target of 24 x 16 pixels at column `left`, in infrared alone."""
+    infrared = street[0].copy()
+    infrared[50:74, left:left + 16] = 250
+    return [infrared, street[1]]
+
+
+def test_a_still_scene_takes_only_the_last_steps(smoothing_prior, street):
+    stream = FusionStream(FusionEngine(smoothing_prior, torch.device('cpu'), SAMPLE))
+    calls = [stream.fuse(street).timing.network_calls for _ in range(3)]
+    assert calls == [2 * 3 + 15, 5, 5]
+    assert calls[0] + calls[1] + calls[2] == smoothing_prior.calls
+    assert stream.running == 'DIG-15, S = 5, ladder, still'
+
+
+def test_weights_are_refreshed_even_when_nothing_moves(smoothing_prior, street):
+    engine = FusionEngine(smoothing_prior, torch.device('cpu'),
+                          FusionSettings(mode='one-pass', precision='fp32'))
+    stream = FusionStream(engine)
+    calls = [stream.fuse(street).timing.network_calls for _ in range(40)]
+    assert calls.count(2) == 3
+    assert calls.count(0) == 37
+
+
+def test_still_frames_still_show_the_present_sources(smoothing_prior, street):
+    engine = FusionEngine(smoothing_prior, torch.device('cpu'),
+                          FusionSettings(mode='one-pass', precision='fp32'))
+    stream = FusionStream(engine)
+    before = stream.fuse(street).image
+    flicker = np.random.default_rng(2).integers(-2, 3, street[1].shape)
+    after = stream.fuse([street[0], (street[1].astype(int) + flicker).astype(np.uint8)])
+    assert stream.running.endswith('still')
+    change = after.image.astype(int) - before
+    assert np.corrcoef(change.ravel(), flicker.ravel())[0, 1] > 0.8
+
+
+def test_a_fast_target_leaves_no_trail(embedded, street):
+    stream = FusionStream(embedded)
+    for left in range(8, 128, 20):
+        streamed = stream.fuse(with_target(street, left)).image.astype(int)
+        alone = embedded.fuse(with_target(street, left)).image.astype(int)
+    assert stream.running.endswith('warm')
+    # Wherever the target was before, the frame is what it would be without a past.
+    behind = np.abs(streamed - alone)[50:74, 8:108]
+    assert behind.max() <= 8
+    target = alone[50:74, 108:124].mean()
+    assert abs(streamed[50:74, 108:124].mean() - target) < 4
+
+
+def test_the_stream_is_as_good_as_cold_on_a_moving_target(embedded, street):
+    stream = FusionStream(embedded)
+    for left in range(8, 40, 8):
+        streamed = stream.fuse(with_target(street, left)).image.astype(float)
+    cold = embedded.fuse(with_target(street, left)).image
+    assert 10 * np.log10(255 ** 2 / ((streamed - cold) ** 2).mean()) > 38
+
+
+def test_a_scene_cut_carries_nothing_over(embedded, street):
+    stream = FusionStream(embedded)
+    stream.fuse(street)
+    other = [textured(7), textured(8)]
+    assert np.array_equal(stream.fuse(other).image, embedded.fuse(other).image)
+    assert stream.running.endswith('cold')
+
+
+def test_reset_new_size_and_new_settings_start_cold(smoothing_prior, street):
+    engine = FusionEngine(smoothing_prior, torch.device('cpu'), SAMPLE)
+    stream = FusionStream(engine)
+    stream.fuse(street)
+    stream.reset()
+    stream.fuse(street)
+    assert stream.running.endswith('cold')
+    stream.fuse([image[:64] for image in street])
+    assert stream.running.endswith('cold')
+    engine.settings = dataclasses.replace(SAMPLE, interval=15)
+    stream.fuse([image[:64] for image in street])
+    assert stream.running.endswith('cold')
+
+
+def test_a_still_scene_gives_a_still_picture(smoothing_prior, street):
+    stream = FusionStream(FusionEngine(smoothing_prior, torch.device('cpu'), FusionSettings(
+        mode='one-pass', precision='fp32')))
+    frames = [stream.fuse(street).image for _ in range(20)]
+    assert all(np.array_equal(frames[0], frame) for frame in frames)
+
+
+def timing_of(settings, call_ms, fixed_ms=4.0):
+    """What a machine of that speed would report."""
+    schedule_calls = {'one-pass': 2}.get(settings.mode, settings.steps + 2)
+    work = schedule_calls * call_ms * settings.scale ** 2
+    return Timing(fixed_ms / 2, 0.0, work, fixed_ms / 2, schedule_calls)
+
+
+def test_rungs_fall_from_the_settings_to_the_cheapest():
+    ladder = rungs(FusionSettings(steps=15, interval=15))
+    assert [rung.steps for rung in ladder if rung.mode == 'sample'] == [15, 10, 7, 5, 3]
+    assert [(rung.mode, rung.scale) for rung in ladder[-2:]] == [
+        ('one-pass', 1.0), ('one-pass', 0.5)]
+
+
+@pytest.mark.parametrize(('call_ms', 'steps'), [(2, 15), (6.5, 10), (12, 5), (16, 3)])
+def test_budget_picks_the_longest_schedule_that_fits(call_ms, steps):
+    settings = FusionSettings(steps=15, interval=15)
+    controller = LatencyController(budget_ms=100)
+    for _ in range(30):
+        chosen = controller.choose(settings)
+        controller.observe(chosen, timing_of(chosen, call_ms))
+    assert (chosen.mode, chosen.steps) == ('sample', steps)
+
+
+def test_budget_is_given_up_only_at_the_cheapest_rung():
+    settings = FusionSettings(steps=15, interval=15)
+    controller = LatencyController(budget_ms=20)
+    for _ in range(30):
+        chosen = controller.choose(settings)
+        controller.observe(chosen, timing_of(chosen, call_ms=200))
+    assert (chosen.mode, chosen.scale) == ('one-pass', 0.5)
+
+
+def test_a_machine_that_slows_down_and_recovers_is_followed():
+    settings = FusionSettings(steps=15, interval=15)
+    controller = LatencyController(budget_ms=100)
+    seen = []
+    for call_ms in [4] * 10 + [12] * 20 + [4] * 20:
+        chosen = controller.choose(settings)
+        controller.observe(chosen, timing_of(chosen, call_ms))
+        seen.append(chosen.steps)
+    assert seen[9] == 15
+    assert seen[29] == 5
+    assert seen[-1] == 15
+
+
+def test_timing_noise_does_not_make_it_switch_to_and_fro():
+    settings = FusionSettings(steps=15, interval=15)
+    controller = LatencyController(budget_ms=100)
+    random = np.random.default_rng(0)
+    seen = []
+    for _ in range(200):
+        chosen = controller.choose(settings)
+        controller.observe(chosen, timing_of(chosen, 5.3 * random.uniform(0.97, 1.03)))
+        seen.append(chosen.steps)
+    assert np.count_nonzero(np.diff(seen[20:])) <= 2
+
+
+def test_stream_reports_the_schedule_that_the_budget_chose(embedded, street):
+    stream = FusionStream(embedded, latency_budget_ms=1e-3)
+    for _ in range(4):
+        stream.fuse([textured(3), street[1]])
+    assert stream.running.startswith('one-pass')
