@@ -92,9 +92,7 @@ def report(node_name: str, stamp: Time, statistics: Statistics, inputs: Inputs |
     values = fusion_values(statistics, engine)
     statuses = []
     if inputs is not None:
-        values |= {f'images dropped: {reason}': str(count)
-                   for reason, count in sorted(inputs.dropped.items())}
-        values['images without stamp'] = str(inputs.unstamped)
+        values |= inputs.pairing_values()
         statuses = [camera_status(node_name, name, camera, inputs.silent(name))
                     for name, camera in inputs.cameras.items()]
     message = DiagnosticArray(

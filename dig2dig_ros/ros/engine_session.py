@@ -19,7 +19,8 @@ def fusion_settings(values: Mapping[str, Any]) -> Any:
     return FusionSettings(
         interval=values['engine.interval'] or steps,
         **{name: values[f'engine.{name}'] for name in (
-            'mode', 'steps', 'guidance', 'temperature', 'scale', 'precision')})
+            'mode', 'steps', 'levels', 'guidance', 'temperature', 'base_temperature', 'scale',
+            'precision')})
 
 
 def _engine_module() -> Any:

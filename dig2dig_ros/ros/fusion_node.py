@@ -5,8 +5,6 @@ takes time, from decoding to publishing.
 """
 
 import concurrent.futures
-import functools
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,39 +18,22 @@ from rclpy.parameter import Parameter as RosParameter
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros import diagnostics, topics
-from dig2dig_ros.ros.engine_session import EngineSession, fusion_settings
+from dig2dig_ros.ros.engine_session import EngineSession
 from dig2dig_ros.ros.inputs import Inputs
 from dig2dig_ros.ros.live_fusion import LiveFusion
 from dig2dig_ros.ros.outputs import Outputs
 from dig2dig_ros.ros.parameter import declare, read
-from dig2dig_ros.ros.parameters import PARAMETERS, check_together
-from dig2dig_ros.ros.processing import Job, Processing
+from dig2dig_ros.ros.parameter_changes import check_change, check_together
+from dig2dig_ros.ros.parameters import PARAMETERS
+from dig2dig_ros.ros.processing import Job
 from dig2dig_ros.ros.spin import run
 from dig2dig_ros.ros.statistics import Statistics
+from dig2dig_ros.ros.transitions import reported
 from dig2dig_ros.ros.worker import Worker
 
 FLUSH_PERIOD_S = 0.02
 DIAGNOSTICS_PERIOD_S = 1.0
 END_TIMEOUT_S = 1.0
-
-
-def _reported(transition: Callable) -> Callable:
-    """Make a transition fail with its reason said: rclpy swallows exceptions in it."""
-    @functools.wraps(transition)
-    def reported(node: 'FusionNode', state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            node.failure = ''
-            transition(node, state)
-            return TransitionCallbackReturn.SUCCESS
-        except ExternalShutdownException:
-            return TransitionCallbackReturn.FAILURE
-        except InputError as error:
-            node.fail(f'{transition.__name__} failed: {error}')
-            return TransitionCallbackReturn.FAILURE
-        except Exception:
-            node.fail(f'{transition.__name__} failed: {traceback.format_exc()}')
-            return TransitionCallbackReturn.FAILURE
-    return reported
 
 
 class FusionNode(LifecycleNode):
@@ -85,7 +66,7 @@ class FusionNode(LifecycleNode):
         if self.get_parameter('autostart').value is True:
             self._starter = self.create_timer(0.0, self._start, clock=steady)
 
-    @_reported
+    @reported
     def on_configure(self, state: LifecycleState) -> None:
         """Load and warm up the engine, on the thread that will run it."""
         values = read(self, PARAMETERS)
@@ -103,25 +84,25 @@ class FusionNode(LifecycleNode):
         engine = ', '.join(f'{name} {text}' for name, text in self._fusion.engine_status.items())
         self.get_logger().info(f'engine ready: {engine}')
 
-    @_reported
+    @reported
     def on_activate(self, state: LifecycleState) -> None:
         """Start listening."""
         self._inputs = Inputs(self, read(self, PARAMETERS), self._on_job)
         super().on_activate(state)
 
-    @_reported
+    @reported
     def on_deactivate(self, state: LifecycleState) -> None:
         """Stop listening and let the frame in work finish."""
         self._stop_listening()
         self._wait(self._worker.submit(lambda: None))
         super().on_deactivate(state)
 
-    @_reported
+    @reported
     def on_cleanup(self, state: LifecycleState) -> None:
         """Free the engine and with it the GPU."""
         self._release()
 
-    @_reported
+    @reported
     def on_shutdown(self, state: LifecycleState) -> None:
         """Stop from any state."""
         self._stop_listening()
@@ -197,29 +178,14 @@ class FusionNode(LifecycleNode):
     def _on_set_parameters(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
         changed = {parameter.name: parameter.value for parameter in parameters}
         try:
-            self._take(changed)
+            values = check_change(self, changed, configured=self._fusion is not None)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        if values is not None:
+            self._fusion.apply(values)
+            if self._inputs is not None:
+                self._inputs.apply(values)
         return SetParametersResult(successful=True)
-
-    def _take(self, changed: dict[str, Any]) -> None:
-        """Validate a change as a whole, then apply it as a whole."""
-        rows = [row for row in PARAMETERS if row.name in changed]
-        for row in rows:
-            row.validated(changed[row.name])
-        if self._fusion is None or not rows:
-            return
-        for row in rows:
-            if row.changes == 'configure':
-                raise InputError(f'{row.name} is read when the node is configured; deactivate '
-                                 'and clean it up first (ros2 lifecycle set)')
-        values = read(self, PARAMETERS, changed)
-        check_together(values)
-        Processing(values)
-        fusion_settings(values)
-        self._fusion.apply(values)
-        if self._inputs is not None:
-            self._inputs.apply(values)
 
     def _lose(self, jobs: Sequence[Job], reason: str) -> None:
         for job in jobs:

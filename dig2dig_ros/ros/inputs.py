@@ -72,15 +72,15 @@ class Inputs:
         for camera in topics.CAMERAS:
             self._subscribe(camera)
 
-    @property
-    def dropped(self) -> dict[str, int]:
-        """Images lost before they were in a pair, by reason."""
-        return self._synchroniser.dropped
-
-    @property
-    def unstamped(self) -> int:
-        """Images without a stamp, paired by arrival."""
-        return self._synchroniser.unstamped
+    def pairing_values(self) -> dict[str, str]:
+        """Tell how the pairing goes, for diagnostics."""
+        synchroniser = self._synchroniser
+        values = {f'images dropped: {reason}': str(count)
+                  for reason, count in sorted(synchroniser.dropped.items())}
+        if synchroniser.last_miss_ns is not None:
+            values['last unpaired image was off by (ms)'] = (
+                f'{synchroniser.last_miss_ns * 1e-6:.1f}')
+        return values | {'images without stamp': str(synchroniser.unstamped)}
 
     def apply(self, values: Mapping[str, Any]) -> None:
         """Take changed parameters; what is queued is let go where they change the pairing."""

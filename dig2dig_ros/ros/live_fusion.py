@@ -136,6 +136,8 @@ class LiveFusion:
             {'infrared': infrared_weights, 'visible': visible_weights}, self.visible_info)
 
     def _failed(self, job: Job, error: Exception) -> None:
+        if not self._node.context.ok():
+            return  # the process is ending, and with it the publishers
         text = f'{type(error).__name__}: {error}'
         self._statistics.lose(job.is_pair, 'engine error', error=text)
         self._logger.error(f'a pair could not be fused: {text}',

@@ -1,9 +1,5 @@
 """The fusion node's parameters."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.parameter import Parameter
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
@@ -67,9 +63,13 @@ PARAMETERS = (
               'refresh a frame', bounds=(0, 1000)),
     Parameter('engine.guidance', 'ladder', 'how the cameras correct the sampler',
               choices=('em', 'ddfm', 'ladder', 'plain')),
-    Parameter('engine.temperature', 0.3,
+    Parameter('engine.levels', 1, 'levels of the one-pass ladder', bounds=(1, 999)),
+    Parameter('engine.temperature', 0.25,
               'of the softmax that makes the weights: low follows the more informative camera, '
               'high averages', bounds=(1e-4, 1e4)),
+    Parameter('engine.base_temperature', 2.0,
+              'the same for the overall brightness: high mixes the cameras more evenly',
+              bounds=(1e-4, 1e4)),
     Parameter('engine.scale', 1.0, 'size of the network input relative to the frame',
               bounds=(0.05, 1.0)),
     Parameter('engine.latency_budget_ms', 0.0,
@@ -102,15 +102,3 @@ PARAMETERS = (
     Parameter('lazy', True, 'no inference while nobody subscribes to an output'),
     Parameter('autostart', True, 'configure and activate at start', changes='start'),
 )
-
-
-def check_together(values: Mapping[str, Any]) -> None:
-    """Check what upstream's policy cannot do.
-
-    :raises InputError: naming the parameters.
-    """
-    if values['sync.policy'] == 'approximate':
-        for name, plain in (('sync.by', 'stamp'), ('sync.offset_s', 0.0)):
-            if values[name] != plain:
-                raise InputError(f'{name} is {values[name]!r}; with sync.policy approximate it '
-                                 f'must be {plain!r}, upstream has no such thing')

@@ -78,6 +78,11 @@ class NearestSynchroniser(SimpleFilter):
         return {reason: self._counted.get(reason, 0) + self._pairer.dropped[reason]
                 for reason in reasons}
 
+    @property
+    def last_miss_ns(self) -> int | None:
+        """How far the last unpaired image was from its nearest, infrared minus visible."""
+        return self._pairer.last_miss_ns
+
     def add(self, camera: str, message: Any, arrival_ns: int) -> None:
         """Take one image."""
         key_ns = 0 if self._by_arrival else stamp_ns(message)
@@ -103,6 +108,7 @@ class ApproximateSynchroniser(SimpleFilter):
     """Carries upstream's policy, made anew at every jump back, which it does not survive."""
 
     unstamped = 0
+    last_miss_ns = None
 
     def __init__(self, values: dict[str, Any], clock_ns: Callable[[], int]) -> None:
         super().__init__()
