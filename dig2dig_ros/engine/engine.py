@@ -1,6 +1,5 @@
 """FusionEngine: images in, fused image and weight maps out."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,11 +7,13 @@ import numpy as np
 import torch
 
 from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device
+from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
 from dig2dig_ros.engine.pipeline import FusionPipeline
 from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.engine.tiling import BoundedPrior
+from dig2dig_ros.engine.transfer import Stopwatch, Transfer
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
@@ -46,6 +47,7 @@ class FusionEngine:
         self.settings = settings
         self._device = device
         self._prior = BoundedPrior(prior.to_precision(DTYPES[self.precision]))
+        self._transfer = Transfer(device)
         self._pipelines: dict[tuple, FusionPipeline] = {}
 
     @classmethod
@@ -94,26 +96,23 @@ class FusionEngine:
             size, and a function that it calls when the weights are there.
         :param settings: of this frame, in place of the engine's.
         """
-        marks = [time.perf_counter()]
+        watch = Stopwatch(self._device)
         height, width = check_sources(sources, valid)
         pipeline = self._pipeline(settings or self.settings, height, width)
-        images = [torch.from_numpy(np.ascontiguousarray(source)).to(self._device)
-                  for source in sources]
+        images = [self._transfer.upload(source, slot) for slot, source in enumerate(sources)]
         luminances = [luminance(image) for image in images]
-        masks = torch.stack([_mask(one, height, width, self._device)
-                             for one in valid or [None] * len(sources)])
+        masks = self._masks(valid or [None] * len(sources), height, width)
         stacked = fill_invalid(torch.stack(luminances) / 127.5 - 1, masks)
         working = pipeline.size.enter(stacked)
-        self._mark(marks)
-        fused, shares, calls = method(
-            pipeline, working, pipeline.size.enter(masks), lambda: self._mark(marks))
-        self._mark(marks)
+        watch.mark()
+        fused, shares, calls = method(pipeline, working, pipeline.size.enter(masks), watch.mark)
+        watch.mark()
         fused, shares = pipeline.size.leave(fused, shares, working, stacked, masks)
-        image = with_chroma((fused + 1) * 127.5, images, luminances).cpu().numpy()
-        shares = shares.contiguous().cpu().numpy()
-        self._mark(marks)
-        stages = [1e3 * (end - start) for start, end in zip(marks, marks[1:], strict=False)]
-        return FusionResult(image, shares, Timing(*stages, calls))
+        image = self._transfer.download(
+            with_chroma((fused + 1) * 127.5, images, luminances), slot=0)
+        shares = self._transfer.download(shares, slot=1)
+        timing = Timing(*watch.finish(), calls)
+        return FusionResult(self._transfer.keep(image), self._transfer.keep(shares), timing)
 
     @torch.inference_mode()
     def information_gain(
@@ -127,8 +126,8 @@ class FusionEngine:
         """
         height, width = check_sources(sources, None)
         pipeline = self._pipeline(self.settings, height, width)
-        luminances = [luminance(torch.from_numpy(np.ascontiguousarray(source)).to(self._device))
-                      for source in sources]
+        luminances = [luminance(self._transfer.upload(source, slot))
+                      for slot, source in enumerate(sources)]
         working = pipeline.size.enter(torch.stack(luminances) / 127.5 - 1)
         gain = pipeline.gain(working)[..., :height, :width]
         return pipeline.schedule.levels, gain.cpu().numpy()
@@ -138,14 +137,18 @@ class FusionEngine:
         if key not in self._pipelines:
             while len(self._pipelines) >= KEPT_PIPELINES:
                 del self._pipelines[next(iter(self._pipelines))]
-            self._pipelines[key] = FusionPipeline(
+            kind = GraphedPipeline if self._device.type == 'cuda' else FusionPipeline
+            self._pipelines[key] = kind(
                 self._prior, settings, height, width, self._device)
         return self._pipelines[key]
 
-    def _mark(self, marks: list[float]) -> None:
-        if self._device.type == 'cuda':
-            torch.cuda.synchronize(self._device)
-        marks.append(time.perf_counter())
+    def _masks(
+            self, valid: Sequence[np.ndarray | None], height: int, width: int) -> torch.Tensor:
+        """K x H x W, 1 where a source has a pixel, else 0."""
+        everywhere = torch.ones(height, width, device=self._device)
+        return torch.stack([
+            everywhere if mask is None else self._transfer.upload(mask, len(valid) + slot).float()
+            for slot, mask in enumerate(valid)])
 
 
 def _fuse_alone(
@@ -197,12 +200,6 @@ def _check_masks(
                              f'it must be bool of shape {size}')
     if all(mask is not None for mask in valid) and not np.any(valid, axis=0).all():
         raise InputError('some pixels are valid in no source; each needs one at least')
-
-
-def _mask(mask: np.ndarray | None, height: int, width: int, device: torch.device) -> torch.Tensor:
-    if mask is None:
-        return torch.ones(height, width, device=device)
-    return torch.from_numpy(mask).to(device, torch.float32)
 
 
 def fill_invalid(sources: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

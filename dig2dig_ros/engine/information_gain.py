@@ -33,10 +33,11 @@ def denoise_levels(
     noised = torch.stack([
         signal * sources[:, None] + amplitude * noise
         for signal, amplitude in map(signal_and_noise, levels)])
-    timesteps = torch.tensor(levels, device=sources.device)
-    estimates = prior(
-        noised.flatten(0, 2).unsqueeze(1),
-        timesteps.repeat_interleave(noised.shape[1] * noised.shape[2]))
+    # Filled on the device: a copy from the host could not be captured into a CUDA graph.
+    timesteps = torch.cat([
+        torch.full((noised.shape[1] * noised.shape[2],), level, device=sources.device)
+        for level in levels])
+    estimates = prior(noised.flatten(0, 2).unsqueeze(1), timesteps)
     return estimates.view(noised.shape).mean(dim=2)
 
 

@@ -1,0 +1,80 @@
+"""CUDA graphs: a frame's hundreds of small kernels, launched as one.
+
+A kernel of a small network runs shorter than its launch takes, so replaying a captured graph is
+what lets a GPU work at its own speed. Nothing here runs on a CPU.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+
+from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
+
+WARM_UP_RUNS = 3
+
+
+class CapturedFunction:
+    """A function of tensors, captured for the shapes of its first inputs."""
+
+    def __init__(self, function: Callable[..., tuple[torch.Tensor, ...]],
+                 inputs: tuple[torch.Tensor, ...]):
+        """Warm up on a side stream, as capture asks, and capture.
+
+        :raises RuntimeError: where the function does what cannot be captured.
+        """
+        self._inputs = tuple(tensor.clone() for tensor in inputs)
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP_RUNS):
+                function(*self._inputs)
+        torch.cuda.current_stream().wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._outputs = function(*self._inputs)
+
+    def __call__(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Replay on new inputs; the outputs are overwritten by the next call."""
+        for static, tensor in zip(self._inputs, inputs, strict=True):
+            static.copy_(tensor)
+        self._graph.replay()
+        return self._outputs
+
+
+class GraphedPipeline(FusionPipeline):
+    """A pipeline whose two stages replay captured graphs.
+
+    What cannot be captured (an out-of-memory, an operation of some future prior) runs as it is.
+    """
+
+    def __init__(self, *arguments, **keywords):
+        """Take what `FusionPipeline` takes."""
+        super().__init__(*arguments, **keywords)
+        self._captured: dict[tuple, Callable] = {}
+
+    def weigh(self, sources: torch.Tensor, valid: torch.Tensor) -> Weighed:
+        """See `FusionPipeline.weigh`."""
+        def run(*tensors):
+            return dataclasses.astuple(super(GraphedPipeline, self).weigh(*tensors))
+        return Weighed(*self._replay(('weigh', sources.shape), run, sources, valid))
+
+    def sample(
+            self, sources: torch.Tensor, weighed: Weighed, guess: torch.Tensor | None = None,
+            first: int = 0) -> torch.Tensor:
+        """See `FusionPipeline.sample`."""
+        def run(sources, estimates, weights, base, *guesses):
+            return (super(GraphedPipeline, self).sample(
+                sources, Weighed(estimates, weights, base), *(guesses or (None,)), first),)
+        tensors = (sources, weighed.estimates, weighed.weights, weighed.base)
+        tensors += () if guess is None else (guess,)
+        key = ('sample', sources.shape, first, guess is None)
+        return self._replay(key, run, *tensors)[0]
+
+    def _replay(self, key: tuple, function: Callable, *tensors: torch.Tensor) -> tuple:
+        if key not in self._captured:
+            try:
+                self._captured[key] = CapturedFunction(function, tensors)
+            except RuntimeError:
+                self._captured[key] = function
+        return self._captured[key](*tensors)
