@@ -27,7 +27,7 @@ from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
 from dig2dig_ros.ros.messages import ImageWriter, read_image  # noqa: E402
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 STAND_IN = [sys.executable, str(Path(__file__).with_name('stand_in_node.py'))]
 SECOND_NS = 1_000_000_000
 
@@ -44,8 +44,10 @@ class Process:
     def __init__(self, command, folder, domain):
         self.log_path = folder / f'{time.monotonic_ns()}.log'
         with open(self.log_path, 'w') as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
-                                            env=environment(domain))
+            # A shell's background job ignores SIGINT, and what it starts would inherit that.
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment(domain),
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     @property
     def log(self):

@@ -1,0 +1,223 @@
+"""Parts of the node that need no second process."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy')
+
+from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+
+from dig2dig_ros.errors import InputError  # noqa: E402
+from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader, read_image  # noqa: E402
+from dig2dig_ros.ros.parameter import Parameter  # noqa: E402
+from dig2dig_ros.ros.parameters import PARAMETERS  # noqa: E402
+from dig2dig_ros.ros.processing import BadImage, Job, Processing  # noqa: E402
+from dig2dig_ros.ros.statistics import FrameRecord, Statistics  # noqa: E402
+from dig2dig_ros.ros.synchronisation import (  # noqa: E402
+    ApproximateSynchroniser,
+    ApproximateTimeSynchronizer,
+)
+from dig2dig_ros.ros.worker import Worker  # noqa: E402
+
+DEFAULTS = {row.name: row.default for row in PARAMETERS}
+
+
+class Gate:
+    """A handler that waits to be let through."""
+
+    def __init__(self):
+        self.open = threading.Event()
+        self.entered = threading.Event()
+        self.handled = []
+
+    def __call__(self, item):
+        self.entered.set()
+        assert self.open.wait(30)
+        self.handled.append(item)
+
+
+@pytest.mark.parametrize(('keep', 'limit', 'lost', 'handled'), [
+    ('latest', 1, [None, 1, 2, 3], [0, 4]),
+    ('every', 3, [None, None, None, 4], [0, 1, 2, 3]),
+])
+def test_the_mailbox_is_bounded(keep, limit, lost, handled):
+    gate = Gate()
+    worker = Worker(gate, limit, keep)
+    assert worker.put(0) is None
+    assert gate.entered.wait(30)
+    assert [worker.put(item) for item in (1, 2, 3, 4)] == lost
+    gate.open.set()
+    done = threading.Event()
+    while len(gate.handled) < len(handled):
+        done.wait(0.01)
+    assert gate.handled == handled
+    assert worker.close(30)
+
+
+def test_calls_go_before_items_and_give_their_errors():
+    gate = Gate()
+    worker = Worker(gate)
+    worker.put('item')
+    assert gate.entered.wait(30)
+    worker.put('later')
+    call = worker.submit(lambda: list(gate.handled))
+    gate.open.set()
+    assert call.result(30) == ['item']
+    with pytest.raises(ZeroDivisionError):
+        worker.submit(lambda: 1 / 0).result(30)
+    assert worker.close(30)
+
+
+def test_a_busy_worker_is_not_waited_for_long():
+    gate = Gate()
+    worker = Worker(gate)
+    worker.put('item')
+    assert gate.entered.wait(30)
+    assert worker.close(0.01) is False
+    gate.open.set()
+    assert worker.close(30)
+
+
+@pytest.mark.parametrize(('row', 'given', 'expected'), [
+    (Parameter('p', 0.5, 'x', bounds=(0.0, 1.0)), 1, 1.0),
+    (Parameter('p', 5, 'x', bounds=(1, 9)), 9, 9),
+    (Parameter('p', [1.0, 2.0], 'x', length=2), (3, 4.5), [3.0, 4.5]),
+    (Parameter('p', 'a', 'x', choices=('a', 'b')), 'b', 'b'),
+    (Parameter('p', True, 'x'), False, False),
+])
+def test_good_values_are_taken_in_the_type_of_the_row(row, given, expected):
+    value = row.validated(given)
+    assert value == expected
+    assert type(value) is type(row.default)
+
+
+@pytest.mark.parametrize(('row', 'given', 'words'), [
+    (Parameter('p', 0.5, 'x', bounds=(0.0, 1.0)), 1.01, 'p is 1.01; it must be a float from 0'),
+    (Parameter('p', 0.5, 'x'), float('nan'), 'a float'),
+    (Parameter('p', 0.5, 'x'), True, 'a float'),
+    (Parameter('p', 5, 'x', bounds=(1, 9)), 5.0, 'an int from 1 to 9'),
+    (Parameter('p', [1.0, 2.0], 'x', length=2), [1.0], '2 floats'),
+    (Parameter('p', [1.0, 2.0], 'x', length=2), 'ab', '2 floats'),
+    (Parameter('p', [1.0, 2.0], 'x', length=2), [1.0, 'b'], '2 floats'),
+    (Parameter('p', 'a', 'x', choices=('a', 'b')), 'c', 'one of a, b'),
+    (Parameter('p', True, 'x'), 1, 'a bool'),
+    (Parameter('p', 'a', 'x'), None, 'a string'),
+])
+def test_bad_values_are_refused_with_what_is_allowed(row, given, words):
+    with pytest.raises(InputError, match='it must be') as refused:
+        row.validated(given)
+    assert words in str(refused.value)
+
+
+def test_reading_shares_memory_with_the_message():
+    message = ImageWriter().write(np.zeros((8, 8, 3), np.uint8), 'bgr8', Header())
+    image = read_image(message)
+    assert np.shares_memory(image, np.frombuffer(message.data, np.uint8))
+
+
+@pytest.mark.parametrize('check', ['', '1'])
+def test_writing_a_large_image_takes_one_copy(check):
+    """A step per element takes 400 ms for these 3.9 MB, whatever the machine."""
+    code = '''
+import time, numpy as np
+from std_msgs.msg import Header
+from dig2dig_ros.ros.messages import ImageWriter
+writer, image, times = ImageWriter(), np.ones((1024, 1280, 3), np.uint8), []
+for _ in range(20):
+    start = time.thread_time()
+    message = writer.write(image, 'bgr8', Header())
+    times.append(time.thread_time() - start)
+assert len(message.data) == image.nbytes and message.data[-1] == 1
+print(min(times))
+'''
+    environment = {**os.environ, 'ROS_PYTHON_CHECK_FIELDS': check}
+    output = subprocess.run([sys.executable, '-c', code], env=environment, check=True,
+                            capture_output=True, text=True).stdout
+    assert float(output) < 0.02
+
+
+def test_the_writer_follows_size_and_encoding():
+    writer = ImageWriter()
+    for shape, encoding, step in (((4, 6, 3), 'bgr8', 18), ((5, 7), 'mono8', 7),
+                                  ((4, 6), 'rgb8', 18)):
+        image = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+        message = writer.write(image, encoding, Header())
+        assert (message.height, message.width) == shape[:2]
+        assert (message.step, message.encoding) == (step, encoding)
+        read = read_image(message)
+        assert np.array_equal(read if read.ndim == image.ndim else read[..., 0], image)
+    weights = np.linspace(0, 1, 20, dtype=np.float32).reshape(4, 5)
+    assert np.array_equal(read_image(writer.write(weights, '32FC1', Header())), weights)
+
+
+def message(image, encoding):
+    return ImageWriter().write(image, encoding, Header(frame_id=encoding))
+
+
+def test_processing_brings_infrared_into_the_visible_frame():
+    values = {**DEFAULTS, 'thermal.agc': 'range', 'thermal.minimum': 1000.0,
+              'thermal.maximum': 2020.0, 'thermal.crop_rows': 2}
+    processing = Processing(values)
+    infrared = np.full((10, 16), 1510, np.uint16)
+    visible = np.zeros((32, 64, 3), np.uint8)
+    job = Job(message(infrared, 'mono16'), message(visible, 'bgr8'), 0)
+    sources = processing.prepare(job)
+    assert sources.infrared.shape == (32, 64)
+    assert np.all(np.abs(sources.infrared.astype(int) - 127.5) <= 1)
+    assert sources.header.frame_id == 'bgr8'
+    alone = processing.prepare(job._replace(visible=None))
+    assert alone.infrared.shape == (32, 64)
+    assert alone.header.frame_id == 'bgr8'
+    processing.apply({**values, 'thermal.crop_rows': 10})
+    with pytest.raises(BadImage, match='infrared image: .*crop_rows'):
+        processing.prepare(job)
+
+
+def test_cv_bridge_agrees_or_is_refused_with_one_clear_line():
+    if importlib.util.find_spec('cv_bridge') is None:
+        with pytest.raises(InputError, match='use own'):
+            cv_bridge_reader()
+        return
+    reader = cv_bridge_reader()
+    image = np.random.default_rng(0).integers(0, 255, (8, 10, 3), np.uint8)
+    for encoding in ('bgr8', 'rgb8'):
+        made = message(image, encoding)
+        assert np.array_equal(reader(made), read_image(made))
+    with pytest.raises(InputError):
+        reader(Image(height=4, width=4, step=4, encoding='mono8'))
+
+
+def test_upstreams_policy_where_it_is_installed():
+    if ApproximateTimeSynchronizer is None:
+        with pytest.raises(InputError, match='message_filters is not installed'):
+            ApproximateSynchroniser(DEFAULTS, lambda: 0)
+        return
+    synchroniser = ApproximateSynchroniser(DEFAULTS, lambda: 0)
+    pairs = []
+    synchroniser.registerCallback(lambda *pair: pairs.append(pair))
+    for _ in range(2):  # a looped bag
+        for number in range(1, 51):
+            for camera in ('infrared', 'visible'):
+                made = message(np.zeros((2, 2), np.uint8), 'mono8')
+                made.header.stamp.sec = number
+                synchroniser.add(camera, made, number)
+    assert len(pairs) == 100
+    assert synchroniser.dropped == {'unpaired': 0}
+
+
+def test_statistics_give_rate_and_percentiles():
+    statistics = Statistics()
+    assert statistics.percentiles('engine_ms') is None
+    assert statistics.fps() == 0
+    for number in range(100):
+        statistics.fused(FrameRecord(number * 1e-9, 0, 0, number, 0), (0.25, 0.75))
+    assert statistics.percentiles('engine_ms') == pytest.approx((49.5, 89.1, 98.01))
+    assert statistics.mean_weights == (0.25, 0.75)
+    assert statistics.counts['fused'] == 100
