@@ -15,8 +15,8 @@ import torch
 from tqdm import tqdm
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.prior.checkpoint import save_compact
-from dig2dig_ros.prior.compact import SIZES
+from dig2dig_ros.prior.checkpoint import load_prior, save_compact
+from dig2dig_ros.prior.compact import SIZES, CompactPrior
 from dig2dig_ros.prior.crops import CropSampler, load_folders
 from dig2dig_ros.prior.training import AUTOCAST, Trainer, TrainingSettings, denoising_psnr
 
@@ -34,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='folders of held-out images; their denoising PSNR goes into the card')
     parser.add_argument('--size', choices=sorted(SIZES), default=default.size,
                         help='size of the network')
+    parser.add_argument('--initial', type=Path, metavar='FILE',
+                        help='start from the weights of this compact prior, not random ones')
     parser.add_argument('--steps', type=int, default=default.steps, help='optimiser steps')
     parser.add_argument('--minutes', type=float, default=None,
                         help='train for this long instead of counting steps')
@@ -61,18 +63,20 @@ def run(arguments: argparse.Namespace) -> int:
     held_out = load_folders(arguments.validate)
     torch.backends.cudnn.benchmark = True  # every batch has one shape
     flat = [image for folder in images.values() for image in folder]
-    trainer = Trainer(settings, CropSampler(flat, settings.crop, _device(arguments.device)))
+    trainer = Trainer(settings, CropSampler(flat, settings.crop, _device(arguments.device)),
+                      _initial(arguments.initial, settings.size))
     state_file = arguments.output.with_suffix('.state')
     if arguments.resume:
         _load_state(trainer, state_file)
-    counts = {name: len(folder) for name, folder in images.items()}
+    sources = {'images': {name: len(folder) for name, folder in images.items()},
+               'initial_weights': arguments.initial and arguments.initial.name}
     try:
-        _train(trainer, arguments.output, state_file, counts)
+        _train(trainer, arguments.output, state_file, sources)
     except KeyboardInterrupt:
-        _save(trainer, arguments.output, state_file, _recipe(trainer, counts))
+        _save(trainer, arguments.output, state_file, _recipe(trainer, sources))
         print(f'stopped at step {trainer.steps_done}; --resume goes on from {state_file}')
         raise
-    recipe = _recipe(trainer, counts)
+    recipe = _recipe(trainer, sources)
     for name, folder in held_out.items():
         recipe.setdefault('denoising_psnr_db', {})[name] = denoising_psnr(trainer.average, folder)
         print(f'denoising PSNR (dB by timestep), {name}: {recipe["denoising_psnr_db"][name]}')
@@ -106,7 +110,17 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _train(trainer: Trainer, output: Path, state_file: Path, counts: dict[str, int]) -> None:
+def _initial(path: Path | None, size: str) -> CompactPrior | None:
+    if path is None:
+        return None
+    prior = load_prior(path, torch.device('cpu'))
+    if not isinstance(prior, CompactPrior) or prior.network.architecture != SIZES[size]:
+        raise InputError(f'--initial is a {prior.kind}; it must be a compact prior of --size '
+                         f'{size}')
+    return prior
+
+
+def _train(trainer: Trainer, output: Path, state_file: Path, sources: dict) -> None:
     saved_at = time.monotonic()
     bar = tqdm(total=1000, unit='‰', desc=f'train {trainer.prior.kind}',
                bar_format='{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}')
@@ -116,14 +130,14 @@ def _train(trainer: Trainer, output: Path, state_file: Path, counts: dict[str, i
         bar.update(round(1000 * trainer.progress) - bar.n)
         bar.set_postfix_str(f'step {trainer.steps_done}, loss {trainer.loss:.4f}', refresh=False)
         if time.monotonic() - saved_at > SAVE_INTERVAL_S:
-            _save(trainer, output, state_file, _recipe(trainer, counts))
+            _save(trainer, output, state_file, _recipe(trainer, sources))
             saved_at = time.monotonic()
 
     with bar:
         trainer.run(report)
 
 
-def _recipe(trainer: Trainer, counts: dict[str, int]) -> dict:
+def _recipe(trainer: Trainer, sources: dict) -> dict:
     """The model card: everything that the weights came from."""
     settings = trainer.settings
     architecture = trainer.prior.network.architecture
@@ -133,7 +147,7 @@ def _recipe(trainer: Trainer, counts: dict[str, int]) -> dict:
         'architecture': {'channels': architecture.channels,
                          'multipliers': architecture.multipliers,
                          'blocks': architecture.blocks},
-        'images': counts,
+        **sources,
         'steps': trainer.steps_done,
         'minutes': round(trainer.seconds_done / 60, 1),
         'crops': trainer.steps_done * settings.batch,

@@ -2,9 +2,11 @@
 
 Plain convolutions, ReLUs and additive skips (as in DRUNet) cost half of what normalisation,
 SiLU and concatenation do at these sizes, and give a finite receptive field, so that an image
-can be cut into overlapping tiles without any seam. The preconditioning of EDM (Karras et al.
-2022, table 1) makes one network sound at every noise level: what it predicts has unit variance
-throughout, and its error enters x0_hat scaled by c_out <= sigma_data, never amplified.
+can be cut into overlapping tiles without any seam. The preconditioning follows EDM (Karras et al.
+2022, table 1), with one change. EDM's network predicts a target of unit variance; at low noise
+that takes a gain of 1 / noise, which normalisation layers make easily and plain convolutions do
+not. Here what is predicted keeps its natural size, and the loss takes the weight instead. Errors
+enter x0_hat scaled by `SIGMA_DATA` and are never amplified, so half precision is sound at every t.
 """
 
 import dataclasses
@@ -13,14 +15,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dig2dig_ros.prior import openvino_network
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
 
 SHUFFLE = 4
-NOISE_FEATURES = 16
 SIGMA_DATA = 0.5
-# log sigma runs from -4.6 at t = 0 to 5.06 at t = 999; the knots of the noise code span it.
-LOG_SIGMA_RANGE = (-4.7, 5.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ class CompactNetwork(nn.Module):
         steps = list(zip(widths[:-1], widths[1:], strict=True))
         stack = [nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
                  for width, count in zip(widths + widths[:-1], blocks + blocks[:-1], strict=True)]
-        self.head = nn.Conv2d(SHUFFLE ** 2 + NOISE_FEATURES, widths[0], 3, padding=1)
+        self.head = nn.Conv2d(SHUFFLE ** 2 + 2, widths[0], 3, padding=1)
         self.encoders = nn.ModuleList(stack[:len(steps)])
         self.downs = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in steps)
         self.bottleneck = stack[len(steps)]
@@ -98,16 +98,18 @@ class CompactNetwork(nn.Module):
             nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in steps)
         self.decoders = nn.ModuleList(stack[len(steps) + 1:])
         self.tail = nn.Conv2d(widths[0], SHUFFLE ** 2, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)
 
-    def forward(self, scaled: torch.Tensor, noise_code: torch.Tensor) -> torch.Tensor:
-        """Predict the unit-variance target F of EDM.
+    def forward(self, scaled: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+        """Predict what `c_skip x_t` misses of the clean image, relative to `SIGMA_DATA`.
 
         :param scaled: c_in times the noised image, N x 1 x H x W, H and W multiples of 16.
-        :param noise_code: N x 16 x 1 x 1, a row of `noise_codes()` for each image.
+        :param levels: N x 2 x 1 x 1, rows of `input_levels()`; they become input planes.
         :returns: N x 1 x H x W in the dtype of the weights.
         """
         features = functional.pixel_unshuffle(scaled, SHUFFLE)
-        planes = noise_code.expand(-1, -1, *features.shape[-2:])
+        planes = levels.expand(-1, -1, *features.shape[-2:])
         features = self.head(torch.cat([features, planes], dim=1))
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
@@ -120,43 +122,30 @@ class CompactNetwork(nn.Module):
         return functional.pixel_shuffle(self.tail(features), SHUFFLE)
 
 
-def log_sigmas() -> torch.Tensor:
-    """Log of the noise level relative to the signal, sigma = sqrt(1 / alpha_bar - 1).
+def input_levels() -> torch.Tensor:
+    """Standard deviation of noise and of signal in the scaled input, at every timestep.
 
-    :returns: float64 of shape (1000,), rising with the timestep.
+    :returns: float32 of shape (1000, 2); from (0.02, 1.0) at t = 0 to (1.0, 0.003) at t = 999,
+        their squares summing to 1.
     """
     alpha_bar = alpha_bar_table()
-    return 0.5 * torch.log((1 - alpha_bar) / alpha_bar)
-
-
-def noise_codes() -> torch.Tensor:
-    """Noise level of every timestep as the network reads it.
-
-    Linear interpolation weights between 16 knots in log sigma: as input planes, they give the
-    first convolution a learned bias for each noise level where one plane gives a slope only.
-
-    :returns: float32 of shape (1000, 16); rows sum to 1.
-    """
-    low, high = LOG_SIGMA_RANGE
-    position = (log_sigmas() - low) / (high - low) * (NOISE_FEATURES - 1)
-    knots = torch.arange(NOISE_FEATURES, dtype=torch.float64)
-    return (1 - (position[:, None] - knots).abs()).clamp(min=0).float()
+    noise, signal = (1 - alpha_bar).sqrt(), SIGMA_DATA * alpha_bar.sqrt()
+    scale = torch.hypot(noise, signal)
+    return torch.stack([noise / scale, signal / scale], dim=1).float()
 
 
 def preconditioning() -> torch.Tensor:
-    """EDM's c_in, c_skip and c_out of every timestep, rewritten for the VP input x_t.
+    """EDM's c_in and c_skip of every timestep, rewritten for the VP input x_t.
 
     x_t = sqrt(alpha_bar) y with y = x_0 + sigma eps, so the factors of y turn into factors of
     x_t that stay finite at every t.
 
-    :returns: float32 of shape (1000, 3).
+    :returns: float32 of shape (1000, 2).
     """
     alpha_bar = alpha_bar_table()
     variance = alpha_bar * SIGMA_DATA ** 2 + 1 - alpha_bar
-    c_in = variance.rsqrt()
-    c_skip = SIGMA_DATA ** 2 * alpha_bar.sqrt() / variance
-    c_out = SIGMA_DATA * (1 - alpha_bar).sqrt() * c_in
-    return torch.stack([c_in, c_skip, c_out], dim=1).float()
+    return torch.stack([variance.rsqrt(), SIGMA_DATA ** 2 * alpha_bar.sqrt() / variance],
+                       dim=1).float()
 
 
 class CompactPrior(Prior):
@@ -165,30 +154,33 @@ class CompactPrior(Prior):
     def __init__(self, network: CompactNetwork):
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
+        self._dtype = torch.float32
         self.kind = f'compact-{self.parameter_count / 1e6:.1f}M'
         self.multiple = network.architecture.multiple
-        self.register_buffer('noise_codes', noise_codes(), persistent=False)
+        self.receptive_field = network.architecture.receptive_field
+        self.register_buffer('levels', input_levels(), persistent=False)
         self.register_buffer('preconditioning', preconditioning(), persistent=False)
 
     def to_precision(self, dtype: torch.dtype) -> 'CompactPrior':
         """Cast the network; its preconditioning and what surrounds it stay float32."""
-        self.network.to(dtype=dtype, memory_format=torch.channels_last)
+        if self.levels.device.type == 'cpu' and openvino_network.can_run(dtype):
+            self.network = openvino_network.OpenVinoNetwork(self.network, dtype)
+        else:
+            self.network.to(dtype=dtype, memory_format=torch.channels_last)
+            self._dtype = dtype
         return self
+
+    def specialise(self, batch: int, height: int, width: int) -> None:
+        """See `Prior.specialise`."""
+        if isinstance(self.network, openvino_network.OpenVinoNetwork):
+            self.network.specialise(batch, height, width)
 
     def forward(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
         """See `Prior.forward`."""
-        c_in, c_skip, c_out = self.preconditioning[timesteps][:, :, None, None, None].unbind(1)
-        dtype = self.network.head.weight.dtype
-        code = self.noise_codes[timesteps][:, :, None, None]
-        predicted = self.network((c_in * noised).to(dtype), code.to(dtype))
-        return (c_skip * noised + c_out * predicted.float()).clamp(-1, 1)
-
-
-def unit_target(clean: torch.Tensor, noised: torch.Tensor,
-                coefficients: torch.Tensor) -> torch.Tensor:
-    """What the network should predict: F = (x_0 - c_skip x_t) / c_out."""
-    _, c_skip, c_out = coefficients[:, :, None, None, None].unbind(1)
-    return (clean - c_skip * noised) / c_out
+        c_in, c_skip = self.preconditioning[timesteps][:, :, None, None, None].unbind(1)
+        levels = self.levels[timesteps][:, :, None, None]
+        predicted = self.network((c_in * noised).to(self._dtype), levels.to(self._dtype))
+        return (c_skip * noised + SIGMA_DATA * predicted.float()).clamp(-1, 1)
 
 
 def seeded(architecture: Architecture, seed: int) -> CompactPrior:

@@ -1,6 +1,6 @@
 """Training images: loaded once as luminance, cropped and augmented on the training device."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -9,8 +9,8 @@ import torch
 from tqdm import tqdm
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.images import SUFFIXES, read_image, to_8_bit
 
-IMAGE_SUFFIXES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
 ZOOM_SHARE = 0.3
 INVERTED_SHARE = 0.15
 
@@ -18,18 +18,11 @@ INVERTED_SHARE = 0.15
 def load_luminance(path: Path) -> np.ndarray:
     """Read an image as luminance.
 
-    :returns: uint8, H x W: BT.601 Y of a colour image; an image deeper than 8 bits is stretched
-        between its 1st and 99th percentile.
+    :returns: uint8, H x W: BT.601 Y of a colour image; deeper images are brought to 8 bits.
     :raises InputError: where the file is no image.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-    if image is None:
-        raise InputError(f'{path}: cannot be read as an image')
-    if image.dtype == np.uint8:
-        return image
-    low, high = np.percentile(image, (1, 99))
-    stretched = (image.astype(np.float32) - low) / max(high - low, 1e-6)
-    return np.round(255 * stretched.clip(0, 1)).astype(np.uint8)
+    image = to_8_bit(read_image(path))
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def load_folders(folders: Iterable[Path]) -> dict[str, list[np.ndarray]]:
@@ -43,11 +36,9 @@ def load_folders(folders: Iterable[Path]) -> dict[str, list[np.ndarray]]:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f'{folder}: no such folder; give folders of images')
-        paths = sorted(path for path in folder.rglob('*')
-                       if path.suffix.lower() in IMAGE_SUFFIXES)
+        paths = sorted(path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES)
         if not paths:
-            raise InputError(f'{folder}: holds no image '
-                             f'({", ".join(sorted(IMAGE_SUFFIXES))})')
+            raise InputError(f'{folder}: holds no images ({", ".join(SUFFIXES)})')
         loaded = [load_luminance(path) for path in tqdm(paths, f'load {folder.name}', leave=False)]
         images.setdefault(folder.resolve().name, []).extend(loaded)
     return images
@@ -113,9 +104,9 @@ class CropSampler:
                                                                     columns)
 
     @staticmethod
-    def _toned(values: torch.Tensor, uniform) -> torch.Tensor:
+    def _toned(values: torch.Tensor, uniform: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Vary gamma, contrast, brightness and polarity, as thermal cameras do."""
-        values = values ** torch.exp(1.0 * uniform() - 0.5)
+        values = values ** torch.exp(uniform() - 0.5)
         contrast = 0.4 + 0.7 * uniform()
         pivot = uniform()
         plain = uniform() < 0.4

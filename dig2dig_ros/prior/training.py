@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from dig2dig_ros.prior.base import Prior
-from dig2dig_ros.prior.compact import SIZES, log_sigmas, seeded, unit_target
+from dig2dig_ros.prior.compact import SIGMA_DATA, SIZES, CompactPrior, input_levels, seeded
 from dig2dig_ros.prior.crops import CropSampler
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
 
@@ -20,6 +19,7 @@ UNIFORM_SHARE = 0.2
 LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = math.log(0.25), 1.2
 EMA_DECAY = 0.999
 WARM_UP_STEPS = 200
+LEAST_NOISE = 0.1
 LOSS_SPAN_STEPS = 200
 
 
@@ -56,20 +56,26 @@ def timestep_weights() -> torch.Tensor:
 
     :returns: float64 of shape (1000,), summing to 1.
     """
-    levels = log_sigmas()
-    density = torch.exp(-0.5 * ((levels - LOG_SIGMA_MEAN) / LOG_SIGMA_SPREAD) ** 2)
+    noise, signal = input_levels().double().unbind(1)
+    log_sigmas = torch.log(SIGMA_DATA * noise / signal)
+    density = torch.exp(-0.5 * ((log_sigmas - LOG_SIGMA_MEAN) / LOG_SIGMA_SPREAD) ** 2)
     # Timesteps are unevenly spaced in log sigma: density times spacing is probability.
-    weights = density * torch.gradient(levels)[0]
-    return UNIFORM_SHARE / len(levels) + (1 - UNIFORM_SHARE) * weights / weights.sum()
+    weights = density * torch.gradient(log_sigmas)[0]
+    return UNIFORM_SHARE / len(weights) + (1 - UNIFORM_SHARE) * weights / weights.sum()
 
 
 class Trainer:
     """The state of a training and its step; deterministic for a seed on one device."""
 
-    def __init__(self, settings: TrainingSettings, sampler: CropSampler):
+    def __init__(self, settings: TrainingSettings, sampler: CropSampler,
+                 initial: CompactPrior | None = None):
+        """Start from random weights, or from those of `initial`, a prior of the same size."""
         self.settings, self.sampler, self.device = settings, sampler, sampler.device
         self.prior = seeded(SIZES[settings.size], settings.seed).to(self.device)
         self.average = seeded(SIZES[settings.size], settings.seed).to(self.device).eval()
+        if initial is not None:
+            self.prior.network.load_state_dict(initial.network.state_dict())
+            self.average.network.load_state_dict(initial.network.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.prior.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99),
             weight_decay=0, fused=self.device.type == 'cuda')
@@ -123,12 +129,16 @@ class Trainer:
         noise = torch.randn(clean.shape, device=self.device, generator=self._generator)
         signal = self._alpha_bar[timesteps][:, None, None, None]
         noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise
-        coefficients = self.prior.preconditioning[timesteps]
-        code = self.prior.noise_codes[timesteps][:, :, None, None]
+        c_in, c_skip = self.prior.preconditioning[timesteps][:, :, None, None, None].unbind(1)
+        levels = self.prior.levels[timesteps][:, :, None, None]
+        target = (clean - c_skip * noised) / SIGMA_DATA
         dtype = AUTOCAST[self.settings.precision]
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
-            predicted = self.prior.network(coefficients[:, :1, None, None] * noised, code)
-        return functional.mse_loss(predicted.float(), unit_target(clean, noised, coefficients))
+            predicted = self.prior.network(c_in * noised, levels)
+        errors = (predicted.float() - target).square().mean((1, 2, 3))
+        # EDM's weights, 1 / noise^2, but for the last few timesteps, where next to nothing is
+        # left to denoise and they would drown the rest.
+        return (errors / (levels[:, 0, 0, 0].square() + LEAST_NOISE ** 2)).mean()
 
     @torch.no_grad()
     def _follow(self) -> None:
