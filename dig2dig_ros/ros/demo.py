@@ -20,6 +20,7 @@ from dig2dig_ros.ros.demo_report import strip, table
 LOADING_LIMIT_S = 180.0
 ENDING_LIMIT_S = 10.0
 MOMENTS = 3
+CLEAN_ENDS = (0, 130)  # 130: a command that Ctrl-C ended
 
 
 class Failure(Exception):
@@ -67,7 +68,10 @@ def _running(commands: dict[str, list[str]], folder: Path) -> Iterator[dict]:
         processes = {}
         for name, command in commands.items():
             log = stack.enter_context(open(folder / f'{name}.log', 'w', encoding='utf-8'))
-            processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            # A shell's background job ignores SIGINT, and what it starts would inherit that.
+            processes[name] = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         try:
             yield processes
         finally:
@@ -78,7 +82,7 @@ def _running(commands: dict[str, list[str]], folder: Path) -> Iterator[dict]:
                     process.wait(ENDING_LIMIT_S)
                 process.kill()
     for name, process in processes.items():
-        if process.wait() != 0:
+        if process.wait() not in CLEAN_ENDS:
             raise Failure(f'{name} ended with exit code {process.returncode}:\n'
                           f'{_tail(folder, name)}')
 
