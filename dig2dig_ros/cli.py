@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from dig2dig_ros.cpu_threads import let_idle_threads_sleep
 from dig2dig_ros.errors import InputError
 
 # name: (module below dig2dig_ros.commands, one-line help). A module has
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 on Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    let_idle_threads_sleep()
     chosen = argv[0] if argv and argv[0] in COMMANDS else None
     arguments = _parser(chosen).parse_args(argv)
     try:

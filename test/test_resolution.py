@@ -43,12 +43,17 @@ def test_sources_without_pixels_stay_without_weight_below_scale_1(smoothing_prio
 
 def test_tiles_give_what_the_whole_image_gives():
     prior = load_prior(None, CPU)
+    bounded = BoundedPrior(prior, max_pixels=512 * 512)
     generator = torch.Generator().manual_seed(0)
     noised = torch.randn(2, 1, 768, 1024, generator=generator)
     timesteps = torch.tensor([200, 30])
     with torch.inference_mode():
         whole = prior(noised, timesteps)
-        tiled = BoundedPrior(prior, max_pixels=512 * 512)(noised, timesteps)
+        seen = []
+        prior.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numel()))
+        tiled = bounded(noised, timesteps)
+    assert len(seen) > 2
+    assert max(seen) <= 512 * 512
     torch.testing.assert_close(tiled, whole, atol=1e-4, rtol=0)
 
 

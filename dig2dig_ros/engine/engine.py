@@ -64,7 +64,12 @@ class FusionEngine:
         return cls(load_prior(checkpoint, resolved), resolved, settings or FusionSettings())
 
     def warm_up(self, height: int, width: int, source_count: int = 2) -> None:
-        """Fuse one empty frame of that size, so that the first real one is not slow."""
+        """Fuse an empty frame of that size, so that the first real one is not slow."""
+        pipeline = self._pipeline(self.settings, height, width)
+        size = (pipeline.size.height, pipeline.size.width)
+        self._prior.specialise(pipeline.level_calls(source_count), *size)
+        if pipeline.step_calls():
+            self._prior.specialise(1, *size)
         self.fuse([np.zeros((height, width), np.uint8)] * source_count)
 
     def close(self) -> None:

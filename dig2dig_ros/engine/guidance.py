@@ -134,7 +134,7 @@ class PullGuide:
         target = self._target
         if target is None:
             target = (weights * self._sources).sum(dim=0)
-        return x0_hat + self._strength * (target - x0_hat)
+        return torch.lerp(x0_hat, target, self._strength)
 
 
 def make_guide(settings: FusionSettings, sources: torch.Tensor, ladder: torch.Tensor) -> Guide:

@@ -45,7 +45,7 @@ def _ddim_step(x: torch.Tensor, x0: torch.Tensor, timestep: int, following: int)
     signal, amplitude = signal_and_noise(timestep)
     next_signal, next_amplitude = signal_and_noise(following)
     kept = next_amplitude / amplitude
-    return (next_signal - kept * signal) * x0 + kept * x
+    return torch.add(kept * x, x0, alpha=next_signal - kept * signal)
 
 
 def _ddpm_step(

@@ -27,13 +27,19 @@ class BoundedPrior(Prior):
         self.kind, self.multiple = prior.kind, prior.multiple
         self._prior = prior
         self._max_pixels = max_pixels
-        field = getattr(prior, 'receptive_field', None)
-        self._margin = field and self.multiple * math.ceil(field / 2 / self.multiple)
+        self.receptive_field = prior.receptive_field
+        self._margin = self.receptive_field and (
+            self.multiple * math.ceil(self.receptive_field / 2 / self.multiple))
 
     def to_precision(self, dtype: torch.dtype) -> 'BoundedPrior':
         """See `Prior.to_precision`."""
         self._prior.to_precision(dtype)
         return self
+
+    def specialise(self, batch: int, height: int, width: int) -> None:
+        """See `Prior.specialise`; what will be split is not worth it."""
+        if batch * height * width <= self._max_pixels:
+            self._prior.specialise(batch, height, width)
 
     def forward(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
         """See `Prior.forward`."""

@@ -50,6 +50,7 @@ def run_benchmark(
     """
     on_cuda = engine.device.startswith('cuda')
     pairs = camera_frames(width, height, 8)
+    engine.warm_up(height, width)
     for pair in pairs[:3]:
         fuse(list(pair))
     if on_cuda:

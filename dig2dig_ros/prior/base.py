@@ -12,10 +12,13 @@ class Prior(nn.Module, abc.ABC):
     Attributes:
         kind: short name of the architecture, for reports (such as `compact-6.5M`).
         multiple: height and width of the input must be multiples of this; the engine pads.
+        receptive_field: side in pixels of the square of input that an output pixel depends on;
+            None where that is all of the image (attention).
     """
 
     kind: str
     multiple: int
+    receptive_field: int | None = None
 
     @abc.abstractmethod
     def forward(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
@@ -27,6 +30,9 @@ class Prior(nn.Module, abc.ABC):
         :returns: x0_hat, float32, N x 1 x H x W, clamped to [-1, 1]. The network may run in
             half precision; the reconstruction is float32.
         """
+
+    def specialise(self, batch: int, height: int, width: int) -> None:
+        """Get ready for inputs of one size that will come often. Nothing, by default."""
 
     @property
     def parameter_count(self) -> int:

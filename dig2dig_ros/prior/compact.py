@@ -180,7 +180,7 @@ class CompactPrior(Prior):
         c_in, c_skip = self.preconditioning[timesteps][:, :, None, None, None].unbind(1)
         levels = self.levels[timesteps][:, :, None, None]
         predicted = self.network((c_in * noised).to(self._dtype), levels.to(self._dtype))
-        return (c_skip * noised + SIGMA_DATA * predicted.float()).clamp(-1, 1)
+        return torch.add(c_skip * noised, predicted.float(), alpha=SIGMA_DATA).clamp_(-1, 1)
 
 
 def seeded(architecture: Architecture, seed: int) -> CompactPrior:

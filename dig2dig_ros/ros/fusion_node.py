@@ -16,6 +16,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
+from dig2dig_ros.cpu_threads import let_idle_threads_sleep
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros import diagnostics, topics
 from dig2dig_ros.ros.engine_session import EngineSession
@@ -203,6 +204,7 @@ class FusionNode(LifecycleNode):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node as a process."""
+    let_idle_threads_sleep()
     return run(FusionNode, args)
 
 
