@@ -137,6 +137,8 @@ class Bench:
 
     def publish_pair(self, stamp_ns, infrared=None, visible=None):
         """Publish two images, by default small and grey, of one stamp."""
+        for camera in ('infrared', 'visible'):
+            self.publisher(Image, f'{camera}/image_raw')
         self.publish('infrared/image_raw', infrared or image_message(
             np.full((16, 24), 100, np.uint8), 'mono8', stamp_ns, 'infrared_frame'))
         self.publish('visible/image_raw', visible or image_message(

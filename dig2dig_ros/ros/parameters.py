@@ -20,6 +20,9 @@ PARAMETERS = (
               'exposure delay)', bounds=(-10.0, 10.0)),
     Parameter('sync.max_wait_s', 0.05,
               'how long a pair waits for a nearer partner, in seconds', bounds=(0.0, 10.0)),
+    Parameter('sync.depth', 16,
+              'images of each camera that wait for a partner at most; more where one camera '
+              'arrives later than the other by many frames', bounds=(1, 1000)),
     Parameter('sync.max_age_s', 0.0,
               'a pair whose visible stamp is older than this when its turn comes is dropped as '
               'stale, in seconds of the node clock; 0: never', bounds=(0.0, 60.0)),

@@ -68,8 +68,9 @@ class NearestSynchroniser(SimpleFilter):
         if before is not None:
             before.reset()
             self._counted = self.dropped
-        self._pairer = NearestPairer(*(
-            round(values[f'sync.{name}_s'] * 1e9) for name in ('slop', 'offset', 'max_wait')))
+        self._pairer = NearestPairer(
+            *(round(values[f'sync.{name}_s'] * 1e9) for name in ('slop', 'offset', 'max_wait')),
+            depth=values['sync.depth'])
 
     @property
     def dropped(self) -> dict[str, int]:
