@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
-from dig2dig_ros.engine import FusionEngine
+from dig2dig_ros.engine import FusionEngine, FusionStream
+from dig2dig_ros.engine.stream import describe
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.benchmark import STAGES, parse_size, run_benchmark
 
@@ -14,6 +15,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--size', default='640x512', metavar='WxH', help='frame size in pixels')
     parser.add_argument('--frames', type=int, default=50, help='frames to time')
+    parser.add_argument('--stream', action='store_true',
+                        help='carry work over from frame to frame, as the live node does')
+    parser.add_argument('--latency-budget-ms', type=float, default=0, metavar='MS',
+                        help='with --stream: pick the longest schedule that holds this; 0: off')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the report here')
     add_engine_options(parser)
 
@@ -21,13 +26,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, write."""
     width, height = parse_size(arguments.size)
+    if arguments.latency_budget_ms and not arguments.stream:
+        raise InputError('--latency-budget-ms is a setting of the stream; add --stream')
     if arguments.frames < 1:
         raise InputError(f'frames is {arguments.frames}; it must be at least 1')
     engine = FusionEngine.load(
         arguments.checkpoint, arguments.device, settings_from(arguments))
-    report = run_benchmark(engine, engine.fuse, width, height, arguments.frames)
-    report |= {name: getattr(arguments, name)
-               for name in ('mode', 'steps', 'interval', 'guidance', 'draws', 'scale')}
+    stream = FusionStream(engine, arguments.latency_budget_ms) if arguments.stream else None
+    fuse = stream.fuse if stream else engine.fuse
+    report = run_benchmark(engine, fuse, width, height, arguments.frames)
+    report |= {name: getattr(arguments, name) for name in (
+        'mode', 'steps', 'interval', 'guidance', 'draws', 'levels', 'scale', 'stream',
+        'latency_budget_ms')}
+    report['running'] = stream.running if stream else describe(engine.settings)
     _print(report)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print(report: dict) -> None:
     latency, stages = report['latency_ms'], report['stages_ms']
     print(f'{report["prior"]} {report["precision"]} on {report["device"]}, {report["size"]}, '
-          f'{report["mode"]}, {report["network_calls"]} network calls a frame')
+          f'{report["running"]}, {report["network_calls"]} network calls a frame')
     print(f'{report["fps"]:.2f} fps; latency ms: p50 {latency["p50"]:.1f}, '
           f'p90 {latency["p90"]:.1f}, p99 {latency["p99"]:.1f}')
     print('stages ms: ' + ', '.join(f'{stage} {stages[stage]:.1f}' for stage in STAGES)
