@@ -9,17 +9,16 @@ from torch.nn import functional
 
 from dig2dig_ros.engine.anytime import LatencyController
 from dig2dig_ros.engine.engine import Fusion, FusionEngine
-from dig2dig_ros.engine.information_gain import box_mean
 from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
 from dig2dig_ros.engine.result import FusionResult
 from dig2dig_ros.engine.settings import FusionSettings
 
-# A pixel has moved where the 5 x 5 mean of some source changed by more than 4 of 255 levels:
-# five deviations of a sensor noise of 3 levels.
-MOTION_WINDOW = 5
+# A block has moved where the mean of some source over its 8 x 8 pixels changed by more than 4 of
+# 255 levels: seven deviations of a sensor noise of 3 levels. The prior's multiple holds the block.
+BLOCK_PX = 8
 MOTION_THRESHOLD = 4 / 127.5
-# What moved spoils its surroundings as far as weights and guidance reach.
-MOTION_REACH = 31
+# What moved spoils the blocks around it, as far as weights and guidance reach.
+MOTION_REACH_BLOCKS = 5
 # Above this share of moved pixels nothing is carried over (a scene cut, a turning robot); below
 # the other one the scene is still.
 CUT_SHARE = 0.5
@@ -111,9 +110,11 @@ def _moved(
     if (past is None or past.pipeline is not pipeline or past.sources.shape != sources.shape
             or not torch.equal(past.valid, valid)):
         return None
-    change = box_mean(sources - past.sources, MOTION_WINDOW).abs().amax(dim=0)
-    seeds = (change > MOTION_THRESHOLD).float()[None]
-    return functional.max_pool2d(seeds, MOTION_REACH, stride=1, padding=MOTION_REACH // 2)[0]
+    change = functional.avg_pool2d(sources - past.sources, BLOCK_PX).abs().amax(dim=0)
+    blocks = functional.max_pool2d(
+        (change > MOTION_THRESHOLD).float()[None], MOTION_REACH_BLOCKS, stride=1,
+        padding=MOTION_REACH_BLOCKS // 2)[0]
+    return blocks.repeat_interleave(BLOCK_PX, dim=0).repeat_interleave(BLOCK_PX, dim=1)
 
 
 def describe(settings: FusionSettings) -> str:
