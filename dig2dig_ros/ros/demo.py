@@ -114,6 +114,8 @@ class _Session:
         end_s = time.monotonic() + LOADING_LIMIT_S
         while (moment := self._listener.take_moment()) is None:
             self.spin_until(time.monotonic() + 0.2)
+            if self._listener.failure:
+                raise Failure(f'the node says: {self._listener.failure}')
             if time.monotonic() > end_s:
                 raise Failure(f'no fused image in {LOADING_LIMIT_S:.0f} s:\n'
                               f'{_tail(self._folder, "node")}')

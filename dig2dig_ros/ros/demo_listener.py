@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
@@ -33,6 +33,7 @@ class DemoListener(Node):
         fused_count: fused images heard.
         latencies_ms: visible stamp to arrival here, for each of them.
         diagnostics: key -> value of the newest status of the fusion.
+        failure: why the node cannot run, by that status; empty while it can.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class DemoListener(Node):
         self.fused_count = 0
         self.latencies_ms: list[float] = []
         self.diagnostics: dict[str, str] = {}
+        self.failure = ''
         self._images: dict[str, dict[int, Image]] = {name: {} for name in INPUTS + OUTPUTS}
         for name in INPUTS:
             self.create_subscription(Image, name, self._keeper(name), qos_profile_sensor_data)
@@ -80,3 +82,4 @@ class DemoListener(Node):
         for status in message.status:
             if status.name.endswith(': fusion'):
                 self.diagnostics = {entry.key: entry.value for entry in status.values}
+                self.failure = status.message if status.level == DiagnosticStatus.ERROR else ''

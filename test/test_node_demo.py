@@ -1,0 +1,46 @@
+"""The demo: node and cameras as processes, a strip of pictures and a table at the end."""
+
+import random
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from live import environment
+
+DEMO = [sys.executable, '-m', 'dig2dig_ros.ros.demo', '--set', 'engine.device:=cpu', '--set',
+        'engine.warm_up_size:=[64, 48]']
+
+
+def run(*arguments):
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=240,
+                          env=environment(random.randrange(10, 100)))
+
+
+def test_a_folder_of_pairs_becomes_pictures_and_a_table(tmp_path):
+    noise = np.random.default_rng(0)
+    for name, shape in (('ir', (48, 64)), ('vi', (48, 64, 3))):
+        (tmp_path / name).mkdir()
+        for stem in 'ab':
+            cv2.imwrite(str(tmp_path / name / f'{stem}.png'),
+                        noise.integers(0, 255, shape, np.uint8))
+    output = tmp_path / 'out'
+    done = run('--pairs', str(tmp_path), '--seconds', '3', '--rate', '10', '--output', str(output))
+    assert done.returncode == 0, done.stderr
+    for line in ('fps', 'latency stamp to publish p50/p90/p99 (ms)', 'pairs in', 'fused'):
+        assert f'\n  {line} ' in done.stdout
+    strip = cv2.imread(str(output / 'strip.png'))
+    assert strip.shape == (3 * (48 + 32), 4 * (64 + 8), 3)
+    assert strip.std() > 20
+
+
+@pytest.mark.parametrize(('arguments', 'code', 'words'), [
+    (['--pairs', 'no/such/folder'], 2, 'no/such/folder: no such file or folder'),
+    (['--set', 'engine.checkpoint:=no/such/file'], 1, 'no/such/file'),
+])
+def test_what_cannot_work_ends_early_with_the_reason(tmp_path, arguments, code, words):
+    done = run(*arguments, '--output', str(tmp_path))
+    assert done.returncode == code
+    assert words in done.stderr
+    assert 'Traceback' not in done.stderr
