@@ -147,7 +147,7 @@ def test_colour_is_measured_by_its_rounded_bt601_luminance():
     (WAVES, [], 'no sources'),
     (WAVES, [WAVES, WAVES[:, :-1]], 'source 2 is 63x48 pixels and the fused image 64x48'),
     (WAVES.astype(np.uint16), [WAVES], 'uint16'),
-    (WAVES[:40], [WAVES[:40]], '64x40 pixels; both sides must be 41'),
+    (WAVES[:40], [WAVES[:40]], '64x40 pixels; to be measured, both sides must be 41'),
     (np.zeros((50, 50, 2), np.uint8), [WAVES], r'\(50, 50, 2\)'),
 ])
 def test_wrong_images_are_refused_by_name(fused, sources, complaint):

@@ -14,8 +14,9 @@ from dig2dig_ros.engine import FusionEngine, FusionSettings
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.curves import GLOBAL, Curve, dig_curves, mean_curve
 from dig2dig_ros.evaluation.grid import Curves, load_grid
-from dig2dig_ros.evaluation.study import choose, fingerprint, run_cells
+from dig2dig_ros.evaluation.study import Study, choose, fingerprint, fit_pairs
 
+NAMES = ('infrared', 'visible')
 FAST = FusionSettings(mode='one-pass', levels=1, draws=1, precision='fp32')
 
 
@@ -95,8 +96,7 @@ def test_finished_cells_are_not_run_again(tmp_path, pairs, load_engine, smoothin
 
     def study(identity='prior', cells=cells):
         before = smoothing_prior.calls
-        done = run_cells(cells, pairs, ('infrared', 'visible'), tmp_path / 'out', load_engine,
-                         identity)
+        done = Study(pairs, NAMES, tmp_path / 'out', load_engine, identity).run(cells)
         return done, smoothing_prior.calls - before
 
     first, calls = study()
@@ -114,15 +114,17 @@ def test_finished_cells_are_not_run_again(tmp_path, pairs, load_engine, smoothin
 def test_a_broken_record_is_run_again(tmp_path, pairs, load_engine, smoothing_prior):
     (tmp_path / 'out/one').mkdir(parents=True)
     (tmp_path / 'out/one/cell.json').write_text('{"settings": ')
-    run_cells({'one': FAST}, pairs, ('infrared', 'visible'), tmp_path / 'out', load_engine, '')
+    Study(pairs, NAMES, tmp_path / 'out', load_engine, '').run({'one': FAST})
     assert smoothing_prior.calls == 6
 
 
 def test_video_follows_flicker_and_weights(tmp_path, pairs, load_engine):
     still = [(str(number), pairs[0][1]) for number in range(3)]
-    (cell,) = run_cells({'one': FAST}, still, ('infrared', 'visible'), tmp_path / 'out',
-                        load_engine, '', video=True)
+    study = Study(still, NAMES, tmp_path / 'out', load_engine, '', video=True)
+    (cell,) = study.run({'one': FAST})
+    (again,) = study.run({'one': FAST})
     mean = cell.mean()
+    assert again.mean() == mean
     assert mean['flicker'] == 0
     assert mean['weight infrared'] + mean['weight visible'] == pytest.approx(1, abs=1e-5)
 
@@ -135,6 +137,17 @@ def test_a_limit_spreads_scenes_and_cuts_videos():
     assert len(choose(pairs, 99, video=False)) == 10
     with pytest.raises(InputError, match='--limit is 0'):
         choose(pairs, 0, video=False)
+
+
+def test_pairs_that_cannot_be_used_are_left_out_beforehand(tmp_path, pairs):
+    pairs[0][1][0].write_bytes(b'no image')
+    cv2.imwrite(str(pairs[1][1][1]), np.zeros((50, 50), np.uint8))
+    fit, faults = fit_pairs(pairs)
+    assert [stem for stem, _ in fit] == ['c']
+    assert 'a.png' in faults['a']
+    assert '50x50' in faults['b']
+    with pytest.raises(InputError, match='no pair can be used; the first: .*a.png'):
+        fit_pairs(pairs[:2])
 
 
 def test_the_fingerprint_changes_with_a_weight():

@@ -5,6 +5,7 @@ kept, so a study that was stopped goes on where it was.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,7 +16,14 @@ from dig2dig_ros.engine.device import resolve_device
 from dig2dig_ros.evaluation.curves import GLOBAL, dig_curves, mean_curve, write_curves
 from dig2dig_ros.evaluation.grid import Grid, load_grid
 from dig2dig_ros.evaluation.plots import plot_cells, plot_curves, plot_video
-from dig2dig_ros.evaluation.study import Pairs, choose, fingerprint, read_pair, run_cells
+from dig2dig_ros.evaluation.study import (
+    Pairs,
+    Study,
+    choose,
+    fingerprint,
+    fit_pairs,
+    read_pair,
+)
 from dig2dig_ros.evaluation.tables import comparison, markdown, write_csv
 from dig2dig_ros.images import match_folders
 from dig2dig_ros.prior import load_prior
@@ -38,20 +46,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the cells that are not there yet, then write the tables and plots of all."""
+    """Run the cells that are not there yet, then write the tables and plots of all.
+
+    :returns: 1 where pairs had to be left out.
+    """
     grid = load_grid(arguments.grid)
     folders = source_folders(arguments)
     pairs, unmatched = match_folders(list(folders.values()))
-    pairs = choose(pairs, arguments.limit, arguments.video)
+    pairs, faults = fit_pairs(choose(pairs, arguments.limit, arguments.video))
+    for stem, fault in faults.items():
+        print(f'left out: {stem}: {fault}', file=sys.stderr)
     if unmatched:
-        print(f'{len(unmatched)} left out, not in every folder')
+        print(f'{len(unmatched)} left out, not in every folder', file=sys.stderr)
     arguments.output.mkdir(parents=True, exist_ok=True)
     if grid.cells:
         _run_cells(grid, pairs, list(folders), arguments)
     if grid.curves:
         _run_curves(grid, pairs, list(folders), arguments)
     print(f'written to {arguments.output}')
-    return 0
+    return 1 if faults else 0
 
 
 def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.Namespace) -> None:
@@ -62,10 +75,11 @@ def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.N
         def on_image(cell: str, stem: str) -> None:
             bar.set_description(cell)
             bar.update()
-        cells = run_cells(
-            grid.cells, pairs, names, arguments.output,
+        study = Study(
+            pairs, names, arguments.output,
             lambda settings: FusionEngine.load(arguments.checkpoint, arguments.device, settings),
             identity, arguments.video, on_image)
+        cells = study.run(grid.cells)
     means = {cell.name: cell.mean() for cell in cells}
     print(comparison(means))
     heading = f'{grid.title}, mean of {len(pairs)} {"frames" if arguments.video else "scenes"}'

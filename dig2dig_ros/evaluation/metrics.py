@@ -42,9 +42,7 @@ def measure(fused: np.ndarray, sources: Sequence[np.ndarray]) -> dict[str, float
     fused_y = luminance(fused)
     if not len(sources):
         raise InputError('there are no sources; a fused image is measured against its sources')
-    if min(fused_y.shape) < SMALLEST_SIDE_PX:
-        raise InputError(f'the fused image is {_size(fused_y)} pixels; both sides must be '
-                         f'{SMALLEST_SIDE_PX} at least')
+    check_size(fused_y)
     sources_y = [luminance(source) for source in sources]
     for number, source in enumerate(sources_y, 1):
         if source.shape != fused_y.shape:
@@ -53,6 +51,16 @@ def measure(fused: np.ndarray, sources: Sequence[np.ndarray]) -> dict[str, float
     stack = np.stack(sources_y)
     values = {name: metric(fused_y, stack) for name, metric in AGAINST_SOURCES.items()}
     return values | {name: metric(fused_y) for name, metric in NO_REFERENCE.items()}
+
+
+def check_size(image: np.ndarray) -> None:
+    """Refuse an image, H x W or H x W x 3, that is too small for the metrics.
+
+    :raises InputError: naming its size and the smallest.
+    """
+    if min(image.shape[:2]) < SMALLEST_SIDE_PX:
+        raise InputError(f'the image is {_size(image)} pixels; to be measured, both sides must '
+                         f'be {SMALLEST_SIDE_PX} at least')
 
 
 def luminance(image: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """LPIPS, where its weights are on the disk: nothing is ever downloaded."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -16,10 +17,8 @@ def load_lpips() -> tuple[
     """
     import torch
 
-    backbone = f'{torch.hub.get_dir()}/checkpoints/{BACKBONE}'
-    try:
-        open(backbone, 'rb').close()
-    except OSError:
+    backbone = Path(torch.hub.get_dir()) / 'checkpoints' / BACKBONE
+    if not backbone.is_file():
         return None, f'LPIPS is left out: its weights are not at {backbone}'
     try:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity

@@ -45,9 +45,9 @@ def plot_curves(path: Path, title: str, curves: Mapping[tuple[str, str], Curve],
                 names: Sequence[str]) -> None:
     """A panel for each (scene, region): mean of cumulative DIG, with a band of one standard
     deviation over the pixels, from the highest timestep on the left to the clean image."""
-    columns = min(3, len(curves))
+    columns = min(4, len(curves))
     rows = -(-len(curves) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(4.4 * columns, 3.1 * rows),
+    figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 3 * rows),
                                 constrained_layout=True, squeeze=False)
     for axis, ((scene, region), curve) in zip(axes.flat, curves.items(), strict=False):
         for name, colour, mean, variance in zip(

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from dig2dig_ros.engine import FusionEngine, FusionResult, FusionSettings, FusionStream
+from dig2dig_ros.engine.engine import check_sources
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
-from dig2dig_ros.evaluation.metrics import measure
+from dig2dig_ros.evaluation.metrics import check_size, measure
 from dig2dig_ros.evaluation.video import Flicker
 from dig2dig_ros.images import read_image, to_8_bit, write_image
 
@@ -40,44 +41,75 @@ class Cell:
         return scores
 
 
-def run_cells(cells: Mapping[str, FusionSettings], pairs: Pairs, names: Sequence[str],
-              folder: Path, load_engine: Callable[[FusionSettings], FusionEngine], identity: str,
-              video: bool = False,
-              on_image: Callable[[str, str], None] = lambda cell, stem: None) -> list[Cell]:
-    """Fuse and measure all pairs with the settings of every cell.
+@dataclasses.dataclass
+class Study:
+    """Fuses and measures pairs with the settings of one cell after the other.
 
     A cell leaves its fused images and `cell.json` in its own folder. One that is there already,
     with the same settings, prior and pairs, is read and not run again.
 
-    :param names: of the K sources.
-    :param load_engine: called with settings when the first cell needs an engine, and again where
-        `precision` changes, since an engine casts its prior once.
-    :param identity: of prior and device, recorded with each cell.
-    :param video: fuse the pairs as the frames of one live stream, and add `flicker` and the mean
-        weight of each source to the metrics.
-    :param on_image: told of each (cell, stem) that is done.
+    Attributes:
+        pairs: stem and source files of every scene.
+        names: of the K sources.
+        folder: where the cells lie.
+        load_engine: called with settings when the first cell needs an engine, and again where
+            `precision` changes, since an engine casts its prior once.
+        identity: of prior and device, recorded with each cell.
+        video: fuse the pairs as the frames of one live stream, and add `flicker` and the mean
+            weight of each source to the metrics.
+        on_image: told of each (cell, stem) that is done.
     """
-    engine, done = None, []
-    for name, settings in cells.items():
-        place = folder / re.sub(r'[^\w.+-]+', '_', name)
-        record = {'settings': dataclasses.asdict(settings), 'identity': identity,
-                  'video': video, 'stems': [stem for stem, _ in pairs]}
-        per_image = _finished(place / 'cell.json', record)
-        if per_image is None:
-            if engine is None or engine.settings.precision != settings.precision:
-                engine = load_engine(settings)
-            engine.settings = settings
-            runner = _VideoRunner(engine, names) if video else _Runner(engine)
-            per_image = {}
-            for stem, paths in pairs:
-                per_image[stem] = runner.run(stem, read_pair(paths), place)
-                on_image(name, stem)
-            write_json(place / 'cell.json', record | {'per_image': per_image})
-        else:
-            for stem in record['stems']:
-                on_image(name, stem)
-        done.append(Cell(name, per_image))
-    return done
+
+    pairs: Pairs
+    names: Sequence[str]
+    folder: Path
+    load_engine: Callable[[FusionSettings], FusionEngine]
+    identity: str
+    video: bool = False
+    on_image: Callable[[str, str], None] = lambda cell, stem: None
+    _engine: FusionEngine | None = None
+
+    def run(self, cells: Mapping[str, FusionSettings]) -> list[Cell]:
+        """Run the cells that are not there yet, and return all.
+
+        :raises InputError: naming the scene that cannot be fused or measured.
+        """
+        return [Cell(name, self._finished(name, settings) or self._run_cell(name, settings))
+                for name, settings in cells.items()]
+
+    def _run_cell(self, name: str, settings: FusionSettings) -> dict[str, Scores]:
+        if self._engine is None or self._engine.settings.precision != settings.precision:
+            self._engine = self.load_engine(settings)
+        self._engine.settings = settings
+        runner = _VideoRunner(self._engine, self.names) if self.video else _Runner(self._engine)
+        per_image, place = {}, self._place(name)
+        for stem, paths in self.pairs:
+            per_image[stem] = runner.run(stem, read_pair(paths), place)
+            self.on_image(name, stem)
+        write_json(place / 'cell.json', self._record(settings) | {'per_image': per_image})
+        return per_image
+
+    def _finished(self, name: str, settings: FusionSettings) -> dict[str, Scores] | None:
+        """What an earlier run measured; None where there is none or it was of something else."""
+        try:
+            content = json.loads((self._place(name) / 'cell.json').read_text())
+        except (OSError, ValueError):
+            return None
+        if any(content.get(key) != value for key, value in self._record(settings).items()):
+            return None
+        for stem, _ in self.pairs:
+            self.on_image(name, stem)
+        # JSON has no NaN: the first frame of a video has no flicker.
+        return {stem: {metric: float('nan') if value is None else value
+                       for metric, value in scores.items()}
+                for stem, scores in content['per_image'].items()}
+
+    def _place(self, name: str) -> Path:
+        return self.folder / re.sub(r'[^\w.+-]+', '_', name)
+
+    def _record(self, settings: FusionSettings) -> dict:
+        return {'settings': dataclasses.asdict(settings), 'identity': self.identity,
+                'video': self.video, 'stems': [stem for stem, _ in self.pairs]}
 
 
 def fingerprint(prior: torch.nn.Module) -> str:
@@ -99,6 +131,27 @@ def choose(pairs: Pairs, count: int | None, video: bool) -> Pairs:
         raise InputError(f'--limit is {count}; it must be at least 1')
     count = min(count, len(pairs))
     return pairs[:count] if video else [pairs[i * len(pairs) // count] for i in range(count)]
+
+
+def fit_pairs(pairs: Pairs) -> tuple[Pairs, dict[str, str]]:
+    """Leave out, before a long run, the pairs that cannot be fused or measured.
+
+    :returns: the others, and why by stem.
+    :raises InputError: where none is left.
+    """
+    fit, faults = [], {}
+    for stem, paths in pairs:
+        try:
+            sources = read_pair(paths)
+            check_sources(sources, None)
+            check_size(sources[0])
+        except InputError as error:
+            faults[stem] = str(error)
+        else:
+            fit.append((stem, paths))
+    if not fit:
+        raise InputError(f'no pair can be used; the first: {next(iter(faults.values()))}')
+    return fit, faults
 
 
 def read_pair(paths: Sequence[Path]) -> list[np.ndarray]:
@@ -138,13 +191,3 @@ class _VideoRunner(_Runner):
         weights = {f'weight {name}': float(weight.mean())
                    for name, weight in zip(self._names, result.weights, strict=True)}
         return {'flicker': self._flicker.next(result.image, sources)} | weights
-
-
-def _finished(path: Path, record: Mapping) -> dict[str, Scores] | None:
-    """What an earlier run measured, or None where there is none or it was of something else."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    same = all(content.get(key) == value for key, value in record.items())
-    return content['per_image'] if same else None

@@ -1,0 +1,138 @@
+"""Run the studies and put their tables and figures into docs/results.md.
+
+    python docs/studies/regenerate.py DATA
+
+DATA has dev_pairs/{MSRS,RoadScene,VIFB}/{ir,vi}, mff/{a,b}, mef/{under,over}, sequences and
+detector. The text of docs/results.md is written by hand; what stands between its markers is
+replaced. Finished cells are kept under --work, so an interrupted run goes on where it was.
+"""
+
+import argparse
+import csv
+import json
+import re
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from dig2dig_ros.cli import main as dig2dig
+from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
+from dig2dig_ros.evaluation.study import choose
+from dig2dig_ros.evaluation.tables import markdown
+from dig2dig_ros.images import match_folders
+
+HERE = Path(__file__).resolve().parent
+DEV_SETS = ('MSRS', 'RoadScene', 'VIFB')
+# Scenes of the grids: so few that all of it takes minutes on two free cores.
+SUBSET = {'MSRS': 2, 'RoadScene': 3, 'VIFB': 3}
+STUDIES = ('table3', 'table4', 'table5', 'guidance')
+FIGURES = ('figure5', 'figure5_low')
+QUALITY = ('PSNR', 'SSIM', 'MSE', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD', 'SD', 'EN', 'SF', 'AG', 'EI',
+           'MI')
+LIVE = ('flicker', 'weight infrared', 'SSIM', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD', 'network_calls')
+SEQUENCE = 'sequences/m3svd_0117_1605'
+
+
+def main() -> int:
+    """Run everything that is not there yet and rewrite the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('data', type=Path, metavar='DATA')
+    parser.add_argument('--work', type=Path, default=Path('out/studies'), metavar='DIR')
+    parser.add_argument('--device', default='auto')
+    arguments = parser.parse_args()
+    work, data = arguments.work.resolve(), arguments.data.resolve()
+    page = HERE.parent / 'results.md'
+
+    def study(name: str, grid: str, sources: list[str], *options: str) -> Path:
+        print(f'== {name}', flush=True)
+        run(['study', str(HERE / f'{grid}.yaml'), '--output', str(work / name), '--device',
+             arguments.device, *sources, *options])
+        return work / name
+
+    def write(name: str, content: str) -> None:
+        page.write_text(fill(page.read_text(), name, content))
+
+    everything = link_pairs(data, work / 'all_pairs', dict.fromkeys(DEV_SETS))
+    shipped = study('all', 'all', everything)
+    write('all', markdown(means(HERE / 'peers.csv', QUALITY)
+                          | means(shipped / 'table.csv', QUALITY), 'mean of 67', QUALITY))
+    write('detect', people(data, everything, shipped, work / 'people.json'))
+    few = link_pairs(data, work / 'pairs', SUBSET)
+    for name in STUDIES:
+        write(name, table(study(name, name, few)))
+    for name in FIGURES:
+        shutil.copy(study(name, name, few) / 'curves.png', HERE / f'{name}.png')
+    for name, sides in (('mff', 'ab'), ('mef', ('under', 'over'))):
+        folders = [str(data / name / side) for side in sides]
+        write(name, table(study(name, 'general', ['--sources', *folders], '--limit', '6')))
+    frames = pair_options(data / SEQUENCE / 'ir', data / SEQUENCE / 'vi')
+    write('video', table(study('video', 'video', frames, '--video', '--limit', '12'), LIVE))
+    return 0
+
+
+def run(arguments: list[str]) -> None:
+    """Run one dig2dig command; it has said what was wrong where it fails."""
+    if dig2dig(arguments):
+        raise SystemExit(f'dig2dig {arguments[0]} failed')
+
+
+def pair_options(infrared: Path, visible: Path) -> list[str]:
+    """Name an infrared and a visible folder on the command line."""
+    return ['--infrared', str(infrared), '--visible', str(visible)]
+
+
+def link_pairs(data: Path, folder: Path, counts: dict[str, int | None]) -> list[str]:
+    """Link so many pairs of every set, evenly spaced, under the stem SET_STEM.
+
+    :returns: the options that name the two folders.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    places = [folder / 'infrared', folder / 'visible']
+    for place in places:
+        place.mkdir(parents=True)
+    for name, count in counts.items():
+        pairs, _ = match_folders([data / 'dev_pairs' / name / side for side in ('ir', 'vi')])
+        for stem, files in choose(pairs, count, video=False):
+            for place, file in zip(places, files, strict=True):
+                (place / f'{name}_{stem}{file.suffix}').symlink_to(file)
+    return pair_options(*places)
+
+
+def means(path: Path, metrics: Sequence[str]) -> dict[str, Scores]:
+    """Mean of each method in a CSV that has a line for every image."""
+    rows = defaultdict(list)
+    with path.open(newline='') as file:
+        for row in csv.DictReader(file):
+            rows[row['method']].append({name: float(row[name]) for name in metrics})
+    return {method: mean_scores(scores) for method, scores in rows.items()}
+
+
+def table(folder: Path, metrics: Sequence[str] = (*QUALITY, 'network_calls')) -> str:
+    """Mean of each cell of a study, as Markdown."""
+    return markdown(means(folder / 'table.csv', metrics), 'cell', metrics)
+
+
+def people(data: Path, sources: list[str], shipped: Path, output: Path) -> str:
+    """What the detector finds in the sources and in the images of a study, as Markdown."""
+    fused = [f'--fused={cell}={shipped / cell}' for cell in ('default', 'one-pass')]
+    run(['detect-check', '--model', str(data / 'detector/FastestDet.onnx'), *sources, *fused,
+         '--json', str(output)])
+    lines = ['| view | people | mean confidence | images with people |', '|' + ' --- |' * 4]
+    for view, found in json.loads(output.read_text())['people'].items():
+        lines.append(f'| {view} | {found["found"]} | {found["mean_confidence"]:.3f} '
+                     f'| {found["images_with_people"]} |')
+    return '\n'.join(lines)
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """Replace what stands between the markers of a table."""
+    pattern = rf'(<!-- {name} -->\n).*?(<!-- /{name} -->)'
+    if not re.search(pattern, text, re.DOTALL):
+        raise SystemExit(f'docs/results.md has no markers for {name}')
+    return re.sub(pattern, lambda match: f'{match[1]}{content}\n{match[2]}', text, flags=re.DOTALL)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
