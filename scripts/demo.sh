@@ -10,6 +10,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup_venv.sh"
 # Where ROS 2 is in use already, the demo neither hears nor disturbs it.
 export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 export ROS_DOMAIN_ID="${DIG2DIG_DEMO_DOMAIN_ID:-$((RANDOM % 90 + 10))}"
-export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds_shm.xml"
 say "live fusion on ROS domain $ROS_DOMAIN_ID"
 exec python -m dig2dig_ros.ros.demo "$@"

@@ -1,13 +1,10 @@
 """Publishes a recording with its original spacing, and its time on /clock."""
 
 import importlib
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import rclpy
 from rclpy.duration import Duration
@@ -22,24 +19,18 @@ from rosgraph_msgs.msg import Clock
 from dig2dig_ros.bag.messages import IMAGE_TYPES
 from dig2dig_ros.bag.timeline import Timeline
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.fast_dds import use_image_profile
 
 CLOCK_TOPIC = '/clock'
 CLOCK_PERIOD_NS = 10_000_000
 ACKNOWLEDGE_TIMEOUT_S = 2.0
 SETTLE_S = 0.2
-PROFILE_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
 
 
 @contextmanager
 def player_node() -> Iterator[Node]:
-    """Have a node whose end by SIGINT or SIGTERM is a KeyboardInterrupt, and nothing else.
-
-    Images are larger than Fast DDS's default shared memory and most would be lost, so our
-    profile is applied unless the user has chosen one.
-    """
-    profile = _fast_dds_profile()
-    if profile:
-        os.environ.setdefault(PROFILE_VARIABLE, str(profile))
+    """Have a node whose end by SIGINT or SIGTERM is a KeyboardInterrupt, and nothing else."""
+    use_image_profile()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -180,11 +171,3 @@ def _message_type(name: str) -> type | None:
         return getattr(importlib.import_module(f'{package}.msg'), message)
     except (ImportError, AttributeError):
         return None
-
-
-def _fast_dds_profile() -> Path | None:
-    """Find config/fastdds_shm.xml in the checkout, the environment or a ROS workspace."""
-    prefixes = [sys.prefix, *os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
-    folders = [Path(__file__).parents[2], *(Path(prefix, 'share/dig2dig') for prefix in prefixes)]
-    files = [folder / 'config/fastdds_shm.xml' for folder in folders]
-    return next((file for file in files if file.is_file()), None)

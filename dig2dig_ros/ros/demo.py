@@ -16,6 +16,7 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import write_image
 from dig2dig_ros.ros.demo_listener import DemoListener, Moment
 from dig2dig_ros.ros.demo_report import strip, table
+from dig2dig_ros.ros.fast_dds import use_image_profile
 
 LOADING_LIMIT_S = 180.0
 ENDING_LIMIT_S = 10.0
@@ -148,6 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if path is not None and not path.exists():
                 raise InputError(f'{path}: no such file or folder')
         arguments.output.mkdir(parents=True, exist_ok=True)
+        use_image_profile()
         rclpy.init()
         with _running(_commands(arguments), arguments.output) as processes:
             moments, text = _listen(arguments, processes)

@@ -32,6 +32,8 @@ def camera_status(node_name: str, name: str, camera: Camera, silent: bool) -> Di
     """Describe one input."""
     age_s = camera.silent_s(time.monotonic_ns())
     level, message = DiagnosticStatus.OK, 'receiving'
+    if camera.loses_many:
+        level, message = DiagnosticStatus.WARN, 'many images are lost on the way'
     if silent:
         level = DiagnosticStatus.WARN
         message = f'no image for {age_s:.1f} s'

@@ -21,6 +21,7 @@ from dig2dig_ros.ros.qos import policy_name
 from dig2dig_ros.ros.synchronisation import SYNCHRONISERS, Subscriber
 
 REMIND_S = 5.0
+LOSS_LOG_PERIOD_S = 30.0
 
 
 @dataclasses.dataclass
@@ -44,6 +45,11 @@ class Camera:
     lost: int = 0
     info: CameraInfo | None = None
     incompatible: str = ''
+
+    @property
+    def loses_many(self) -> bool:
+        """Whether a tenth or more of what was sent does not arrive."""
+        return self.lost > 10 and 9 * self.lost > self.received
 
     def silent_s(self, now_ns: int) -> float:
         """Time since the newest image."""
@@ -167,7 +173,12 @@ class Inputs:
         self.cameras[camera].info = message
 
     def _on_lost(self, camera: str, info: QoSMessageLostInfo) -> None:
-        self.cameras[camera].lost = info.total_count
+        state = self.cameras[camera]
+        state.lost = info.total_count
+        if state.loses_many:
+            self._node.get_logger().warning(
+                f'{state.topic}: {state.lost} images were lost on the way; see docs/node.md, '
+                'Troubleshooting', throttle_duration_sec=LOSS_LOG_PERIOD_S)
 
     def _on_incompatible(self, camera: str, info: QoSRequestedIncompatibleQoSInfo) -> None:
         policy = policy_name(info.last_policy_kind)

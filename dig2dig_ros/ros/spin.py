@@ -9,6 +9,8 @@ from typing import Protocol
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
+from dig2dig_ros.ros.fast_dds import use_image_profile
+
 
 class ClosableNode(Protocol):
     """A node that ends on request."""
@@ -22,6 +24,7 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
 
     :returns: the exit code: 0, or 2 where the command line is wrong.
     """
+    use_image_profile()
     try:
         rclpy.init(args=args)
     except Exception as error:  # RCLError, UnknownROSArgsError: no base but Exception
