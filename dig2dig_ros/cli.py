@@ -48,11 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     let_idle_threads_sleep()
     chosen = argv[0] if argv and argv[0] in COMMANDS else None
-    arguments = _parser(chosen).parse_args(argv)
     try:
+        arguments = _parser(chosen).parse_args(argv)
         return arguments.run(arguments)
     except InputError as error:
-        print(f'dig2dig {arguments.command}: error: {error}', file=sys.stderr)
+        print(f'dig2dig {chosen}: error: {error}', file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        # Plotting, SSIM and the like come with an extra that a robot can do without.
+        print(f'dig2dig {chosen}: error: needs the Python package {error.name}; '
+              'pip install "dig2dig[evaluation]" brings it', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -129,3 +130,15 @@ def test_marks_of_the_tables():
     assert comparison(methods).splitlines()[1].split()[2:] == ['4.0', '2.0*', '3.0+']
     assert markdown(methods, 'l', ['MSE']).splitlines()[2:] == [
         '| a | 4.0 |', '| b | **2.0** |', '| c | *3.0* |']
+
+
+def test_a_missing_extra_is_named_in_one_line(folders, monkeypatch, capsys):
+    for module in [name for name in sys.modules if name.startswith('dig2dig_ros.evaluation')]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(sys.modules, 'dig2dig_ros.commands.evaluate')
+    monkeypatch.setitem(sys.modules, 'skimage.measure', None)
+    monkeypatch.setitem(sys.modules, 'skimage.metrics', None)
+    assert main(['evaluate', '--fused', str(folders / 'mean')]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith('dig2dig evaluate: error: needs the Python package skimage')
+    assert 'dig2dig[evaluation]' in error
