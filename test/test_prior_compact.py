@@ -1,0 +1,175 @@
+"""The compact priors: contract, preconditioning, receptive field, precision, embedded weights."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from dig2dig_ros.prior import load_prior
+from dig2dig_ros.prior.base import Prior
+from dig2dig_ros.prior.compact import (
+    SIZES,
+    Architecture,
+    input_levels,
+    preconditioning,
+    seeded,
+)
+from dig2dig_ros.prior.noise_schedule import alpha_bar_table
+from dig2dig_ros.prior.training import denoising_psnr
+
+WEIGHTS = Path(__file__).parents[1] / 'dig2dig_ros' / 'prior' / 'weights'
+TINY = Architecture(channels=8, multipliers=(1, 2), blocks=(1, 1))
+CPU = torch.device('cpu')
+
+
+def rendered_scene(height: int = 256, width: int = 320) -> np.ndarray:
+    """A street-like picture: sky, buildings with windows, a textured road, a round target."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    image = 190 - 60 * rows / height + 10 * np.sin(columns / 40)
+    for index, left in enumerate(range(0, width, 64)):
+        top = height // 4 + 17 * (index % 3)
+        image[top:height * 2 // 3, left + 6:left + 54] = 60 + 25 * (index % 4)
+        image[top + 10:height * 2 // 3:16, left + 12:left + 48:9] = 220
+    road = rows > height * 2 // 3
+    image[road] = (95 + 12 * np.sin(rows * 0.45) * np.sin(columns * 0.3))[road]
+    image = image.clip(0, 255).astype(np.uint8)
+    cv2.circle(image, (width // 2, height * 3 // 4), 14, 245, -1, cv2.LINE_AA)
+    cv2.line(image, (0, height - 1), (width // 2, height * 2 // 3), 230, 3, cv2.LINE_AA)
+    return image
+
+
+def randomised(architecture: Architecture) -> Prior:
+    """Every weight random: seeded priors start with residual branches at zero."""
+    prior = seeded(architecture, 1)
+    generator = torch.Generator().manual_seed(2)
+    for parameter in prior.parameters():
+        fan_in = parameter[0].numel() if parameter.ndim > 1 else 100
+        parameter.data.normal_(0, fan_in ** -0.5, generator=generator)
+    return prior.eval().requires_grad_(False)
+
+
+def noised_scene(steps: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    clean = torch.from_numpy(rendered_scene(128, 160)).float()[None, None] / 127.5 - 1
+    noise = torch.randn(len(steps), 1, 128, 160, generator=torch.Generator().manual_seed(0))
+    timesteps = torch.tensor(steps)
+    signal = alpha_bar_table()[timesteps].float()[:, None, None, None]
+    return signal.sqrt() * clean + (1 - signal).sqrt() * noise, timesteps
+
+
+def test_forward_keeps_the_contract():
+    noised, timesteps = noised_scene([0, 300, 999])
+    restored = randomised(TINY)(noised, timesteps)
+    assert restored.shape == noised.shape
+    assert restored.dtype == torch.float32
+    assert restored.abs().max() <= 1
+
+
+def test_each_image_of_a_batch_gets_its_own_timestep():
+    prior = randomised(TINY)
+    noised, timesteps = noised_scene([5, 80, 700])
+    together = prior(noised, timesteps)
+    alone = torch.cat([prior(noised[i:i + 1], timesteps[i:i + 1]) for i in range(3)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
+def test_input_has_unit_variance_and_the_skip_is_the_best_linear_guess():
+    """For data of standard deviation 0.5 (EDM, appendix B.6)."""
+    c_in, c_skip = preconditioning().double().unbind(1)
+    signal, power = alpha_bar_table(), 0.5 ** 2
+    ones = torch.ones(1000, dtype=torch.float64)
+    torch.testing.assert_close(c_in ** 2 * (signal * power + 1 - signal), ones,
+                               rtol=1e-5, atol=0)
+    torch.testing.assert_close(c_skip * (signal * power + 1 - signal), power * signal.sqrt(),
+                               rtol=1e-5, atol=1e-8)
+
+
+def test_what_the_network_must_predict_has_the_standard_deviation_that_it_is_told():
+    _, c_skip = preconditioning().double().unbind(1)
+    signal, noise = alpha_bar_table(), input_levels().double()[:, 0]
+    missing = ((1 - c_skip * signal.sqrt()) * 0.5) ** 2 + c_skip ** 2 * (1 - signal)
+    torch.testing.assert_close(missing.sqrt() / 0.5, noise, rtol=1e-4, atol=0)
+
+
+def test_levels_lie_on_a_circle_and_tell_all_timesteps_apart():
+    told = input_levels()
+    torch.testing.assert_close(told.square().sum(1), torch.ones(1000), rtol=0, atol=1e-6)
+    assert (told[1:] - told[:-1]).norm(dim=1).min() > 1e-5
+
+
+def test_receptive_field_is_finite_as_stated():
+    prior = randomised(TINY)
+    reach = TINY.receptive_field
+    side = 2 * reach + 2 * TINY.multiple
+    side += -side % TINY.multiple
+    noised, timesteps = torch.randn(1, 1, side, side) * 0.1, torch.tensor([100])
+    poked = noised.clone()
+    poked[..., side // 2, side // 2] += 1
+    rows, columns = torch.where((prior(noised, timesteps) != prior(poked, timesteps))[0, 0])
+    for places in (rows, columns):
+        assert (places - side // 2).abs().max() <= reach / 2
+        assert (places - side // 2).abs().max() >= reach / 4
+
+
+def test_the_network_exports_as_one_graph():
+    network = randomised(TINY).network
+    exported = torch.export.export(network, (torch.randn(1, 1, 32, 48), torch.rand(1, 2, 1, 1)))
+    image, told = torch.randn(1, 1, 32, 48), input_levels()[300].view(1, 2, 1, 1)
+    torch.testing.assert_close(exported.module()(image, told), network(image, told),
+                               rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('size', ['small', 'medium'])
+def test_embedded_weights_are_the_family_and_small(size):
+    prior = load_prior(WEIGHTS / f'compact-{size}.safetensors', CPU)
+    assert prior.network.architecture == SIZES[size]
+    assert not prior.training
+    card = json.loads((WEIGHTS / f'compact-{size}.json').read_text())
+    assert card['parameters'] == prior.parameter_count
+    assert card['prior'] == prior.kind
+    assert sum(path.stat().st_size for path in WEIGHTS.glob('*.safetensors')) <= 16e6
+
+
+def test_the_default_follows_the_device():
+    assert load_prior(None, CPU).kind == 'compact-0.9M'
+
+
+@pytest.mark.parametrize('size', ['small', 'medium'])
+def test_embedded_weights_denoise_better_than_the_best_blur(size):
+    prior = load_prior(WEIGHTS / f'compact-{size}.safetensors', CPU)
+    scene = rendered_scene()
+    timesteps = (25, 50, 100)
+    restored = denoising_psnr(prior, [scene], timesteps)
+    for timestep in timesteps:
+        assert restored[timestep] > best_blur_psnr(scene, timestep) + 1.5
+
+
+@pytest.mark.parametrize('size', ['small', 'medium'])
+def test_denoising_gets_steadily_harder_with_the_noise(size):
+    """No timestep is a blind spot between its neighbours."""
+    prior = load_prior(WEIGHTS / f'compact-{size}.safetensors', CPU)
+    restored = denoising_psnr(prior, [rendered_scene(128, 160)], range(20, 320, 20))
+    assert (np.diff(list(restored.values())) < 0.3).all()
+
+
+def best_blur_psnr(scene: np.ndarray, timestep: int) -> float:
+    """PSNR of the Gaussian blur that happens to suit the scene and noise best."""
+    clean = scene.astype(np.float32)
+    signal = float(alpha_bar_table()[timestep])
+    sigma = 127.5 * (1 / signal - 1) ** 0.5
+    noised = clean + sigma * np.random.default_rng(0).standard_normal(clean.shape, np.float32)
+    errors = [np.mean((cv2.GaussianBlur(noised, (0, 0), spread).clip(0, 255) - clean) ** 2)
+              for spread in (0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)]
+    return float(10 * np.log10(255 ** 2 / min(errors)))
+
+
+@pytest.mark.parametrize(('dtype', 'least_db'), [(torch.bfloat16, 40), (torch.float16, 55)])
+def test_half_precision_stays_close_at_every_timestep(dtype, least_db):
+    noised, timesteps = noised_scene([0, 10, 50, 150, 300, 500, 800, 999])
+    reference = load_prior(None, CPU)(noised, timesteps)
+    fast = load_prior(None, CPU).to_precision(dtype)(noised, timesteps)
+    assert fast.dtype == torch.float32
+    error = (fast - reference).square().mean((1, 2, 3))
+    assert (10 * torch.log10(4 / error)).min() > least_db
