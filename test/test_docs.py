@@ -95,3 +95,13 @@ def test_the_launch_arguments_are_documented_in_the_launch_file():
                         'rviz'}
     used = set(re.findall(r"LaunchConfiguration\('(\w+)'\)", text))
     assert used <= declared
+
+
+def test_engine_parameters_have_the_engines_defaults():
+    """All but those that a live node chooses for itself."""
+    from dig2dig_ros.engine import FusionSettings
+    own = {'engine.mode', 'engine.interval'}
+    for parameter in PARAMETERS:
+        name = parameter.name.removeprefix('engine.')
+        if parameter.name not in own and hasattr(FusionSettings, name):
+            assert parameter.default == getattr(FusionSettings, name), parameter.name

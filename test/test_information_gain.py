@@ -11,6 +11,7 @@ from dig2dig_ros.engine.information_gain import (
     fusion_weights,
     information_gain,
     pixel_divergence,
+    smooth,
 )
 from dig2dig_ros.engine.schedule import signal_and_noise
 
@@ -48,7 +49,7 @@ def test_gains_of_all_levels_sum_to_the_divergence_of_the_first(sources):
     estimates = torch.rand(4, *sources.shape, generator=torch.Generator().manual_seed(3))
     for divergence in ('l2', 'l1', 'ssim'):
         gain = information_gain(estimates, sources, divergence, window=7)
-        first = box_mean(pixel_divergence(estimates[0], sources, divergence), 7)
+        first = smooth(pixel_divergence(estimates[0], sources, divergence), 7)
         torch.testing.assert_close(gain.sum(dim=0), first)
 
 

@@ -49,11 +49,11 @@ def information_gain(
     :param estimates: E x K x H x W, at falling timesteps; the clean source follows the last.
     :param sources: K x H x W.
     :param divergence: `l2`, `l1` or `ssim` (Table 3).
-    :param window: side of the box that averages l, in pixels, odd.
+    :param window: side of the box that averages l (see `smooth`), in pixels, odd.
     :returns: E x K x H x W. Sums over e to the divergence of the first level.
     """
     losses = pixel_divergence(estimates, sources.expand_as(estimates), divergence)
-    losses = box_mean(losses, window)
+    losses = smooth(losses, window)
     return losses - torch.cat([losses[1:], torch.zeros_like(losses[:1])])
 
 
@@ -96,6 +96,18 @@ def fusion_weights(
         first = torch.sigmoid((gain[:, :1] - gain[:, 1:]) / temperature)
         return torch.cat([first, 1 - first], dim=1)
     return torch.softmax(gain / temperature, dim=1)
+
+
+def smooth(maps: torch.Tensor, window: int) -> torch.Tensor:
+    """The window over divergences: a box, twice.
+
+    One box leaves its own square outline around every strong pixel, in the weight maps and so in
+    the picture.
+
+    :param maps: ... x H x W.
+    :param window: side of the box in pixels, odd; 1 leaves the maps as they are.
+    """
+    return maps if window == 1 else box_mean(box_mean(maps, window), window)
 
 
 def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ This needs no sampling; it is the engine's one-pass mode, and a target for guida
 
 import torch
 
-from dig2dig_ros.engine.information_gain import box_mean, fusion_weights
+from dig2dig_ros.engine.information_gain import fusion_weights, smooth
 
 
 def base_weights(
@@ -21,7 +21,7 @@ def base_weights(
     :returns: K x H x W, summing to 1 over K.
     """
     deviation = (base - base.mean(dim=(-2, -1), keepdim=True)).square()
-    return fusion_weights(box_mean(deviation, window)[None], temperature, normalise)[0]
+    return fusion_weights(smooth(deviation, window)[None], temperature, normalise)[0]
 
 
 def fuse_bands(

@@ -37,14 +37,14 @@ class FusionSettings:
         normalise: measure DIG in units of its mean magnitude in the frame, so that temperature
             means the same at every level and for every divergence. False, with temperature 1, is
             Eq. 11 as printed.
-        window: side in pixels of the box window over l, odd, 1..255.
+        window: side in pixels of the box that averages l, applied twice; odd, 1..255.
         power: p of t_i = t_max (1 - i / (N - 1))^p, >= 1.
         t_max: highest timestep, 1..999.
         levels: of the one-pass ladder, 1..t_max; spaced like a DIG-N schedule.
         sampler: `ddim` (eta = 0) or `ddpm` (ancestral).
         draws: noise draws averaged in each DIG level, 0..64, in antithetic pairs. 1 is Eq. 9. 0
             denoises the sources as they are, with the network told the level's timestep: no
-            draw, no noise in the estimate, and better pictures (docs/fusion_study.md).
+            draw, no noise in the estimate, and better pictures (docs/results.md).
         precision: of the network; `auto` takes half precision where the device is fast at it.
             Schedule and guidance arithmetic are float32 at least.
         scale: size of the network's input relative to the frame, (0, 1].
@@ -58,12 +58,12 @@ class FusionSettings:
     weighting: str = 'dig'
     divergence: str = 'l2'
     strength: float = 0.8
-    temperature: float = 0.25
-    base_temperature: float = 2.0
+    temperature: float = 0.3
+    base_temperature: float = 2.5
     normalise: bool = True
-    window: int = 21
+    window: int = 11
     power: float = 2.0
-    t_max: int = 250
+    t_max: int = 350
     levels: int = 1
     sampler: str = 'ddim'
     draws: int = 0

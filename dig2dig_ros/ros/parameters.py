@@ -67,10 +67,10 @@ PARAMETERS = (
     Parameter('engine.guidance', 'ladder', 'how the cameras correct the sampler',
               choices=('em', 'ddfm', 'ladder', 'plain')),
     Parameter('engine.levels', 1, 'levels of the one-pass ladder', bounds=(1, 999)),
-    Parameter('engine.temperature', 0.25,
+    Parameter('engine.temperature', 0.3,
               'of the softmax that makes the weights: low follows the more informative camera, '
               'high averages', bounds=(1e-4, 1e4)),
-    Parameter('engine.base_temperature', 2.0,
+    Parameter('engine.base_temperature', 2.5,
               'the same for the overall brightness: high mixes the cameras more evenly',
               bounds=(1e-4, 1e4)),
     Parameter('engine.scale', 1.0, 'size of the network input relative to the frame',
