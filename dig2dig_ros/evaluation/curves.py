@@ -51,7 +51,8 @@ def _gain(engine: FusionEngine, sources: Sequence[np.ndarray],
           curves: Curves) -> tuple[tuple[int, ...], np.ndarray]:
     settings = engine.settings
     engine.settings = dataclasses.replace(
-        settings, mode='one-pass', levels=curves.levels, t_max=curves.t_max, scale=1.0)
+        settings, mode='one-pass', levels=curves.levels, t_max=curves.t_max, draws=curves.draws,
+        scale=1.0)
     try:
         return engine.information_gain(sources)
     finally:

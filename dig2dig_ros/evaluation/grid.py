@@ -19,11 +19,13 @@ class Curves:
     Attributes:
         levels: timesteps at which DIG is cumulated, spaced like a DIG-N schedule.
         t_max: the highest of them, 1..999.
+        draws: noise draws averaged in each level; 1 is the paper's Eq. 9.
         regions: rectangles by name, by the stem of the image that they are in.
     """
 
     levels: int = 20
     t_max: int = 999
+    draws: int = 1
     regions: Mapping[str, Mapping[str, Region]] = dataclasses.field(default_factory=dict)
 
 

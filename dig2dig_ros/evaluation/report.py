@@ -107,7 +107,8 @@ def _section(entry: Entry, scores: Scores, engine: FusionEngine) -> str:
         for name, weight in zip(sources, result.weights, strict=True))
     overlay = _picture(weight_overlay(result.image, result.weights), 'which source, by colour')
     curve = dig_curves(engine, list(sources.values()),
-                       Curves(CURVE_LEVELS, engine.settings.t_max), {})[GLOBAL]
+                       Curves(CURVE_LEVELS, engine.settings.t_max, engine.settings.draws),
+                       {})[GLOBAL]
     timing = result.timing
     return f"""<section>
 <h2>{html.escape(stem)}</h2>
