@@ -91,3 +91,13 @@ def test_no_information_anywhere_means_equal_weights():
 def test_box_mean_is_cut_off_at_the_border():
     means = box_mean(torch.arange(5.0)[None] * torch.ones(5, 1), 3)
     assert means[2].tolist() == pytest.approx([0.5, 1, 2, 3, 3.5])
+
+
+@pytest.mark.parametrize('size', [(96, 128), (97, 130)])
+def test_wide_window_at_a_quarter_of_the_resolution_is_the_window(size):
+    maps = torch.rand(1, 2, *size, generator=torch.Generator().manual_seed(6)).square()
+    exact = box_mean(box_mean(maps, 11), 11)
+    quick = smooth(maps, 11)
+    assert quick.shape == maps.shape
+    assert (quick - exact).abs().mean() < 0.02 * maps.mean()
+    torch.testing.assert_close(quick.mean(), exact.mean(), rtol=0.01, atol=0)

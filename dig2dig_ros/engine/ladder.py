@@ -21,7 +21,7 @@ def base_weights(
     :returns: K x H x W, summing to 1 over K.
     """
     deviation = (base - base.mean(dim=(-2, -1), keepdim=True)).square()
-    return fusion_weights(smooth(deviation, window)[None], temperature, normalise)[0]
+    return fusion_weights(smooth(deviation[None], window), temperature, normalise)[0]
 
 
 def fuse_bands(
