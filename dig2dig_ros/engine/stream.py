@@ -92,7 +92,7 @@ class FusionStream:
         weighing = past.weighed if still else pipeline.weigh(sources, valid)
         weighed()
         guess, first = None, 0
-        if share < CUT_SHARE:
+        if share < CUT_SHARE and pipeline.step_calls():
             guess = torch.where(moved > 0, weighing.ladder(sources), past.fused)
             first = round((1 - WARM_SHARE) * pipeline.step_calls())
         fused = pipeline.sample(sources, weighing, guess, first)
