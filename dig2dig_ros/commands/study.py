@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                              'fuse them as a live stream, and follow flicker, time and weights')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--checkpoint', type=Path, metavar='FILE',
-                        help='prior weights (default: the embedded prior for the device)')
+                        help='prior weights, in place of the embedded ones')
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -22,9 +22,9 @@ figcaption { padding-top: .3rem; font-size: .85rem; color: var(--soft); }
 figure.fused figcaption { color: var(--accent); font-weight: 600; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
+th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th { font-size: .8rem; font-weight: 600; color: var(--soft); }
+th { font-size: .8rem; font-weight: 600; color: var(--soft); white-space: nowrap; }
 svg text { fill: var(--soft); font-size: 11px; }
 svg .axis { stroke: var(--line); }
 svg .curve { fill: none; stroke-width: 2; }
