@@ -12,6 +12,7 @@ SMALL = ['benchmark', '--size', '64x48', '--frames', '3', '--device', 'cpu']
 @pytest.mark.parametrize(('options', 'calls'), [
     (['--steps', '15', '--interval', '15'], 17),
     (['--steps', '15', '--interval', '5'], 21),
+    (['--steps', '5'], 7),
     (['--mode', 'one-pass'], 2),
 ])
 def test_report_has_the_contracts_keys(tmp_path, options, calls):

@@ -35,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     stream = FusionStream(engine, arguments.latency_budget_ms) if arguments.stream else None
     fuse = stream.fuse if stream else engine.fuse
     report = run_benchmark(engine, fuse, width, height, arguments.frames)
-    report |= {name: getattr(arguments, name) for name in (
-        'mode', 'steps', 'interval', 'guidance', 'draws', 'levels', 'scale', 'stream',
-        'latency_budget_ms')}
+    report |= {name: getattr(engine.settings, name) for name in (
+        'mode', 'steps', 'interval', 'guidance', 'draws', 'levels', 'scale')}
+    report |= {'stream': arguments.stream, 'latency_budget_ms': arguments.latency_budget_ms}
     report['running'] = stream.running if stream else describe(engine.settings)
     _print(report)
     if arguments.json:

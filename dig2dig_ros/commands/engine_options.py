@@ -9,7 +9,8 @@ from dig2dig_ros.engine.settings import CHOICES, FusionSettings
 _HELP = {
     'mode': 'sample: the paper\'s reverse process; one-pass: the ladder, no sampling',
     'steps': 'N of DIG-N, the sampling timesteps',
-    'interval': 'S, sampling steps between two refreshes of the weights',
+    'interval': 'S, sampling steps between two refreshes of the weights; left out: 15, or all '
+                'steps where they are fewer',
     'guidance': 'how the sources correct the estimate at each step',
     'weighting': 'dig: Eq. 11; uniform: 1/K everywhere',
     'divergence': 'l of DIG, Eq. 8',
@@ -36,7 +37,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
             continue
         group.add_argument(
             f'--{field.name.replace("_", "-")}', type=type(field.default),
-            choices=CHOICES.get(field.name), default=field.default, help=_HELP[field.name])
+            choices=CHOICES.get(field.name), help=_HELP[field.name],
+            default=None if field.name == 'interval' else field.default)
     group.add_argument(
         '--normalise', action=argparse.BooleanOptionalAction,
         default=FusionSettings.normalise,
@@ -52,5 +54,9 @@ def settings_from(arguments: argparse.Namespace) -> FusionSettings:
 
     :raises InputError: for a value out of range.
     """
-    return FusionSettings(**{field.name: getattr(arguments, field.name)
-                             for field in dataclasses.fields(FusionSettings)})
+    values = {field.name: getattr(arguments, field.name)
+              for field in dataclasses.fields(FusionSettings)}
+    if arguments.interval is None:
+        # So that `--steps 5` alone is no contradiction.
+        values['interval'] = max(1, min(FusionSettings.interval, arguments.steps))
+    return FusionSettings(**values)
