@@ -4,7 +4,7 @@ A kernel of a small network runs shorter than its launch takes, so replaying a c
 what lets a GPU work at its own speed. Nothing here runs on a CPU.
 """
 
-import dataclasses
+import logging
 from collections.abc import Callable
 
 import torch
@@ -56,7 +56,8 @@ class GraphedPipeline(FusionPipeline):
     def weigh(self, sources: torch.Tensor, valid: torch.Tensor) -> Weighed:
         """See `FusionPipeline.weigh`."""
         def run(*tensors):
-            return dataclasses.astuple(super(GraphedPipeline, self).weigh(*tensors))
+            weighed = super(GraphedPipeline, self).weigh(*tensors)
+            return weighed.estimates, weighed.weights, weighed.base
         return Weighed(*self._replay(('weigh', sources.shape), run, sources, valid))
 
     def sample(
@@ -75,6 +76,8 @@ class GraphedPipeline(FusionPipeline):
         if key not in self._captured:
             try:
                 self._captured[key] = CapturedFunction(function, tensors)
-            except RuntimeError:
+            except RuntimeError as error:
+                logging.getLogger(__name__).warning(
+                    'no CUDA graph for %s, running without: %s', key[0], error)
                 self._captured[key] = function
         return self._captured[key](*tensors)
