@@ -79,7 +79,7 @@ def test_ends_cleanly_while_it_works(live, number):
     live.wait_until_active()
     live.warm_up()
     live.publish_pair(5 * SECOND_NS)
-    assert node.end(number) == 0
+    assert node.end(number) == 0, node.log
     assert 'Traceback' not in node.log
 
 

@@ -1,8 +1,10 @@
 """Runs a node as a process: a clean end at SIGINT and SIGTERM, whatever it is busy with."""
 
+import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -10,6 +12,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from dig2dig_ros.ros.fast_dds import use_image_profile
+
+SIGNAL_SETTLING_S = 0.2
 
 
 class ClosableNode(Protocol):
@@ -40,7 +44,10 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception:
-        # A callback that was under way when the context went down fails in its own way.
+        # A callback that was under way when the context went down fails in its own way, and can
+        # do so a moment before the context says that it is down.
+        with contextlib.suppress(KeyboardInterrupt):
+            time.sleep(SIGNAL_SETTLING_S)
         if rclpy.ok():
             raise
     finally:
@@ -49,7 +56,9 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if node is not None:
             finished = node.close()
-        rclpy.try_shutdown()
+        with contextlib.suppress(RuntimeError):  # RCLError
+            # rclpy's signal thread may be shutting the same context down.
+            rclpy.try_shutdown()
     if not finished:
         # A forward pass of seconds cannot be interrupted, and the exit would wait for it.
         sys.stdout.flush()
