@@ -78,6 +78,7 @@ class LatencyController:
         return len(self._rungs) - 1
 
     def _predict(self, settings: FusionSettings) -> float:
+        """Milliseconds of a cold frame of two sources, which is what a live node has."""
         schedule = Schedule.of(settings)
         calls = 2 * max(1, settings.draws) * len(schedule.levels) + len(schedule.timesteps)
         return self._fixed_ms + calls * self._call_ms * settings.scale ** 2
