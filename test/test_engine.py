@@ -163,5 +163,5 @@ def test_embedded_prior_fuses_in_half_precision_as_in_single(scene):
     half = FusionEngine.load(
         device='cpu', settings=dataclasses.replace(ONE_PASS, precision='bf16')).fuse(scene)
     error = (single.image.astype(float) - half.image) ** 2
-    assert 10 * np.log10(255 ** 2 / error.mean()) > 40
-    assert np.abs(single.weights - half.weights).mean() < 0.01
+    assert 10 * np.log10(255 ** 2 / error.mean()) > 50
+    assert np.abs(single.weights - half.weights).mean() < 0.005

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dig2dig_ros.engine import FusionEngine, FusionSettings, FusionStream, Timing
-from dig2dig_ros.engine.anytime import LatencyController, rungs
+from dig2dig_ros.engine.anytime import Calls, LatencyController, rungs, warm_step
 
 SAMPLE = FusionSettings(precision='fp32', steps=15, interval=5)
 
@@ -118,11 +118,24 @@ def test_a_still_scene_gives_a_still_picture(smoothing_prior, street):
     assert all(np.array_equal(frames[0], frame) for frame in frames)
 
 
-def timing_of(settings, call_ms, fixed_ms=4.0):
-    """What a machine of that speed would report."""
-    schedule_calls = {'one-pass': 2}.get(settings.mode, settings.steps + 2)
-    work = schedule_calls * call_ms * settings.scale ** 2
-    return Timing(fixed_ms / 2, 0.0, work, fixed_ms / 2, schedule_calls)
+class Machine:
+    """Runs frames, warm ones, at a stated speed."""
+
+    def __init__(self, controller, source_count=2):
+        self.controller = controller
+        self.source_count = source_count
+
+    def run(self, settings, level_ms, step_ms=None):
+        """One frame; returns what the controller chose for it."""
+        chosen = self.controller.choose(settings, self.source_count)
+        steps = chosen.steps if chosen.mode == 'sample' else 0
+        calls = Calls(self.source_count, steps - warm_step(steps))
+        pixels = chosen.scale ** 2
+        self.controller.observe(chosen, Timing(
+            2.0, calls.levels * level_ms * pixels,
+            calls.steps * (level_ms if step_ms is None else step_ms) * pixels, 2.0, sum(calls)),
+            calls)
+        return chosen
 
 
 def test_rungs_fall_from_the_settings_to_the_cheapest():
@@ -132,48 +145,68 @@ def test_rungs_fall_from_the_settings_to_the_cheapest():
         ('one-pass', 1.0), ('one-pass', 0.5)]
 
 
-@pytest.mark.parametrize(('call_ms', 'steps'), [(2, 15), (6.5, 10), (12, 5), (16, 3)])
-def test_budget_picks_the_longest_schedule_that_fits(call_ms, steps):
+# Warm frames of two sources take 2 levels and 5, 3, 2, 2, 1 steps of DIG-15, 10, 7, 5, 3.
+@pytest.mark.parametrize(('source_count', 'level_ms', 'step_ms', 'steps'), [
+    (2, 10, 10, 15), (2, 16, 16, 10), (2, 22, 22, 7), (2, 30, 30, 3),
+    (4, 15, 15, 7), (2, 40, 3, 15), (2, 1, 24, 10)])
+def test_budget_picks_the_longest_schedule_whose_warm_frames_fit(
+        source_count, level_ms, step_ms, steps):
     settings = FusionSettings(steps=15, interval=15)
-    controller = LatencyController(budget_ms=100)
+    machine = Machine(LatencyController(budget_ms=100), source_count)
     for _ in range(30):
-        chosen = controller.choose(settings)
-        controller.observe(chosen, timing_of(chosen, call_ms))
+        chosen = machine.run(settings, level_ms, step_ms)
     assert (chosen.mode, chosen.steps) == ('sample', steps)
 
 
 def test_budget_is_given_up_only_at_the_cheapest_rung():
-    settings = FusionSettings(steps=15, interval=15)
-    controller = LatencyController(budget_ms=20)
+    machine = Machine(LatencyController(budget_ms=20))
     for _ in range(30):
-        chosen = controller.choose(settings)
-        controller.observe(chosen, timing_of(chosen, call_ms=200))
+        chosen = machine.run(FusionSettings(steps=15, interval=15), level_ms=200)
     assert (chosen.mode, chosen.scale) == ('one-pass', 0.5)
 
 
 def test_a_machine_that_slows_down_and_recovers_is_followed():
+    machine = Machine(LatencyController(budget_ms=100))
     settings = FusionSettings(steps=15, interval=15)
-    controller = LatencyController(budget_ms=100)
-    seen = []
-    for call_ms in [4] * 10 + [12] * 20 + [4] * 20:
-        chosen = controller.choose(settings)
-        controller.observe(chosen, timing_of(chosen, call_ms))
-        seen.append(chosen.steps)
+    seen = [machine.run(settings, level_ms).steps
+            for level_ms in [8] * 10 + [22] * 20 + [8] * 20]
     assert seen[9] == 15
-    assert seen[29] == 5
+    assert seen[29] == 7
     assert seen[-1] == 15
 
 
 def test_timing_noise_does_not_make_it_switch_to_and_fro():
-    settings = FusionSettings(steps=15, interval=15)
-    controller = LatencyController(budget_ms=100)
+    machine = Machine(LatencyController(budget_ms=100))
     random = np.random.default_rng(0)
-    seen = []
-    for _ in range(200):
-        chosen = controller.choose(settings)
-        controller.observe(chosen, timing_of(chosen, 5.3 * random.uniform(0.97, 1.03)))
-        seen.append(chosen.steps)
+    seen = [machine.run(FusionSettings(steps=15, interval=15),
+                        13.7 * random.uniform(0.97, 1.03)).steps for _ in range(200)]
     assert np.count_nonzero(np.diff(seen[20:])) <= 2
+
+
+def test_a_cut_that_would_break_the_budget_is_cut_short(monkeypatch, smoothing_prior, street):
+    class TwoMsACall:
+        """A stopwatch on which a cold frame of SAMPLE, 6 levels and 15 steps, takes 46 ms."""
+
+        def __init__(self, device):
+            pass
+
+        def mark(self):
+            pass
+
+        def finish(self):
+            return [2.0, 12.0, 30.0, 2.0]
+
+    monkeypatch.setattr('dig2dig_ros.engine.engine.Stopwatch', TwoMsACall)
+    engine = FusionEngine(smoothing_prior, torch.device('cpu'), SAMPLE)
+    stream = FusionStream(engine, latency_budget_ms=40)
+    assert stream.fuse(street).timing.network_calls == 6 + 15
+    cut = [street[1], street[0]]
+    result = stream.fuse(cut)
+    assert stream.running == 'DIG-15, S = 5, ladder, cut short'
+    assert result.timing.network_calls == 6 + 5
+    # It starts from its own one-pass picture: nothing of the scene before is in it.
+    alone = engine.fuse(cut).image.astype(int)
+    assert np.abs(result.image - alone).mean() < 3
 
 
 def test_stream_reports_the_schedule_that_the_budget_chose(embedded, street):

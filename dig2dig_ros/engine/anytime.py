@@ -1,6 +1,7 @@
 """The anytime scale: the longest schedule that holds a latency budget at the measured speed."""
 
 import dataclasses
+from typing import NamedTuple
 
 from dig2dig_ros.engine.result import Timing
 from dig2dig_ros.engine.schedule import Schedule
@@ -12,6 +13,8 @@ STEPS = (100, 50, 25, 20, 15, 10, 7, 5, 3)
 CLIMB_MARGIN = 0.85
 # Share of the newest frame in the running estimates: a slower machine is noticed in a few frames.
 SMOOTHING = 0.25
+# Share of the sampling steps that a warm start runs, the last ones.
+WARM_SHARE = 1 / 3
 
 
 def rungs(settings: FusionSettings) -> list[FusionSettings]:
@@ -31,54 +34,95 @@ def rungs(settings: FusionSettings) -> list[FusionSettings]:
     return ladder
 
 
+class Calls(NamedTuple):
+    """Images that a frame gives the network: in its levels, and in its sampling steps."""
+
+    levels: int
+    steps: int
+
+
+def warm_step(steps: int) -> int:
+    """The sampling step, of so many, at which a frame starts that has a picture to start from."""
+    return round((1 - WARM_SHARE) * steps)
+
+
 class LatencyController:
-    """Chooses a rung before each frame and learns from its timing after."""
+    """Chooses a rung before each frame and learns from its timing after.
+
+    A rung must hold the budget for a warm frame, which is what a live camera mostly brings, with
+    its weights refreshed. A cold one may ask `holds` whether it has to be cut short.
+    """
 
     def __init__(self, budget_ms: float):
         """Take the budget, from images in to images out."""
         self._budget_ms = budget_ms
-        self._settings: FusionSettings | None = None
+        self._asked: tuple[FusionSettings, int] | None = None
         self._rungs: list[FusionSettings] = []
         self._chosen = 0
-        self._fixed_ms = 0.0
-        # Of one image at scale 1 through the network, with what is done around it.
-        self._call_ms: float | None = None
+        # Milliseconds; a call is one image at scale 1, with what is done around it.
+        self._fixed = _RunningMean()
+        self._level_call = _RunningMean()
+        self._step_call = _RunningMean()
 
-    def choose(self, settings: FusionSettings) -> FusionSettings:
+    def choose(self, settings: FusionSettings, source_count: int) -> FusionSettings:
         """The settings for the next frame.
 
         :param settings: what the user wants where there is time; the top rung.
         """
-        if settings != self._settings:
-            self._settings, self._rungs = settings, rungs(settings)
-            self._chosen = 0 if self._call_ms is None else self._longest(1.0)
-        elif self._call_ms is not None:
+        asked = settings, source_count
+        if asked != self._asked:
+            self._asked, self._rungs = asked, rungs(settings)
+            self._chosen = 0 if self._level_call.value is None else self._longest(1.0)
+        elif self._level_call.value is not None:
             fitting = self._longest(1.0)
             climbing = self._longest(CLIMB_MARGIN)
             self._chosen = max(fitting, min(self._chosen, climbing))
         return self._rungs[self._chosen]
 
-    def observe(self, settings: FusionSettings, timing: Timing) -> None:
-        """Learn from a frame that ran with `settings`."""
-        if not timing.network_calls:
-            return
-        fixed = timing.upload_ms + timing.download_ms
-        call = ((timing.dig_ms + timing.sampling_ms)
-                / (timing.network_calls * settings.scale ** 2))
-        if self._call_ms is None:
-            self._fixed_ms, self._call_ms = fixed, call
-        self._fixed_ms += SMOOTHING * (fixed - self._fixed_ms)
-        self._call_ms += SMOOTHING * (call - self._call_ms)
+    def observe(self, settings: FusionSettings, timing: Timing, ran: Calls) -> None:
+        """Learn from a frame that ran with `settings` and gave the network so many images."""
+        pixels = settings.scale ** 2
+        self._fixed.add(timing.upload_ms + timing.download_ms)
+        if ran.levels:
+            self._level_call.add(timing.dig_ms / (ran.levels * pixels))
+        if ran.steps:
+            self._step_call.add(timing.sampling_ms / (ran.steps * pixels))
+
+    def holds(self, settings: FusionSettings, calls: Calls) -> bool:
+        """Whether a frame of so many calls is predicted to take at most the budget.
+
+        True as long as nothing was measured.
+        """
+        return self._predict(settings, calls) <= self._budget_ms
 
     def _longest(self, share: float) -> int:
         """The first rung predicted to take at most that share of the budget, or the last."""
         for index, settings in enumerate(self._rungs):
-            if self._predict(settings) <= share * self._budget_ms:
+            if self._predict(settings, self._warm(settings)) <= share * self._budget_ms:
                 return index
         return len(self._rungs) - 1
 
-    def _predict(self, settings: FusionSettings) -> float:
-        """Milliseconds of a cold frame of two sources, which is what a live node has."""
-        schedule = Schedule.of(settings)
-        calls = 2 * max(1, settings.draws) * len(schedule.levels) + len(schedule.timesteps)
-        return self._fixed_ms + calls * self._call_ms * settings.scale ** 2
+    def _warm(self, settings: FusionSettings) -> Calls:
+        """What a warm frame with fresh weights gives the network."""
+        schedule, source_count = Schedule.of(settings), self._asked[1]
+        steps = len(schedule.timesteps)
+        return Calls(source_count * max(1, settings.draws) * len(schedule.levels),
+                     steps - warm_step(steps))
+
+    def _predict(self, settings: FusionSettings, calls: Calls) -> float:
+        level = self._level_call.value or 0.0
+        # Before any step was measured, a step is taken for as long as a level.
+        step = level if self._step_call.value is None else self._step_call.value
+        return ((self._fixed.value or 0.0)
+                + (calls.levels * level + calls.steps * step) * settings.scale ** 2)
+
+
+class _RunningMean:
+    """An exponential mean that starts at the first value."""
+
+    def __init__(self):
+        self.value: float | None = None
+
+    def add(self, value: float) -> None:
+        self.value = value if self.value is None else (
+            self.value + SMOOTHING * (value - self.value))

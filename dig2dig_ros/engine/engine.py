@@ -97,8 +97,9 @@ class FusionEngine:
             method: Method, settings: FusionSettings | None = None) -> FusionResult:
         """Take images to the device, fuse their luminance by a method, and bring all back.
 
-        :param method: called with the pipeline, the sources and their validity at the working
-            size, and a function that it calls when the weights are there.
+        :param method: called with the pipeline, the sources and their validity (None where all
+            pixels are valid) at the working size, and a function that it calls when the weights
+            are there.
         :param settings: of this frame, in place of the engine's.
         """
         watch = Stopwatch(self._device)
@@ -106,11 +107,14 @@ class FusionEngine:
         pipeline = self._pipeline(settings or self.settings, height, width)
         images = [self._transfer.upload(source, slot) for slot, source in enumerate(sources)]
         luminances = [luminance(image) for image in images]
-        masks = self._masks(valid or [None] * len(sources), height, width)
-        stacked = fill_invalid(torch.stack(luminances) / 127.5 - 1, masks)
+        masks = self._masks(valid or [], height, width)
+        stacked = torch.stack(luminances) / 127.5 - 1
+        if masks is not None:
+            stacked = fill_invalid(stacked, masks)
         working = pipeline.size.enter(stacked)
         watch.mark()
-        fused, shares, calls = method(pipeline, working, pipeline.size.enter(masks), watch.mark)
+        working_masks = None if masks is None else pipeline.size.enter(masks)
+        fused, shares, calls = method(pipeline, working, working_masks, watch.mark)
         watch.mark()
         fused, shares = pipeline.size.leave(fused, shares, working, stacked, masks)
         image = self._transfer.download(
@@ -148,8 +152,11 @@ class FusionEngine:
         return self._pipelines[key]
 
     def _masks(
-            self, valid: Sequence[np.ndarray | None], height: int, width: int) -> torch.Tensor:
-        """K x H x W, 1 where a source has a pixel, else 0."""
+            self, valid: Sequence[np.ndarray | None], height: int, width: int,
+    ) -> torch.Tensor | None:
+        """K x H x W, 1 where a source has a pixel, else 0; None where all have all."""
+        if all(mask is None for mask in valid):
+            return None
         everywhere = torch.ones(height, width, device=self._device)
         return torch.stack([
             everywhere if mask is None else self._transfer.upload(mask, len(valid) + slot).float()
@@ -157,7 +164,7 @@ class FusionEngine:
 
 
 def _fuse_alone(
-        pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor,
+        pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor | None,
         weighed: Callable[[], None]) -> Fusion:
     """Fuse a frame that has nothing to do with the one before."""
     weighing = pipeline.weigh(sources, valid)

@@ -53,12 +53,13 @@ class GraphedPipeline(FusionPipeline):
         super().__init__(*arguments, **keywords)
         self._captured: dict[tuple, Callable] = {}
 
-    def weigh(self, sources: torch.Tensor, valid: torch.Tensor) -> Weighed:
+    def weigh(self, sources: torch.Tensor, valid: torch.Tensor | None) -> Weighed:
         """See `FusionPipeline.weigh`."""
-        def run(*tensors):
-            weighed = super(GraphedPipeline, self).weigh(*tensors)
+        def run(sources, *masks):
+            weighed = super(GraphedPipeline, self).weigh(sources, *(masks or (None,)))
             return weighed.estimates, weighed.weights, weighed.base
-        return Weighed(*self._replay(('weigh', sources.shape), run, sources, valid))
+        tensors = (sources,) if valid is None else (sources, valid)
+        return Weighed(*self._replay(('weigh', sources.shape, valid is None), run, *tensors))
 
     def sample(
             self, sources: torch.Tensor, weighed: Weighed, guess: torch.Tensor | None = None,

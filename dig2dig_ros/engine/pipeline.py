@@ -52,7 +52,7 @@ class FusionPipeline:
         self.size = WorkingSize(height, width, settings.scale, prior.multiple)
         self.schedule = Schedule.of(settings)
         self._prior = prior
-        self._settings = settings
+        self.settings = settings
         # Drawn on the CPU: the same seed is the same picture on every device.
         working = (self.size.height, self.size.width)
         generator = torch.Generator().manual_seed(settings.seed)
@@ -78,15 +78,16 @@ class FusionPipeline:
         """DIG of every level (Eq. 8), E x K x H x W, of sources K x H x W in [-1, 1]."""
         estimates = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
         return information_gain(
-            estimates, sources, self._settings.divergence, self._settings.window)
+            estimates, sources, self.settings.divergence, self.settings.window)
 
-    def weigh(self, sources: torch.Tensor, valid: torch.Tensor) -> Weighed:
+    def weigh(self, sources: torch.Tensor, valid: torch.Tensor | None) -> Weighed:
         """Denoise the levels of every source and weigh the sources by DIG.
 
         :param sources: K x h x w in [-1, 1], at the working size.
         :param valid: K x h x w, above 0 where a source has a pixel; some source always has.
+            None where every source has every pixel.
         """
-        settings = self._settings
+        settings = self.settings
         estimates = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
         if settings.weighting == 'uniform':
             weights = torch.full_like(estimates, 1 / len(sources))
@@ -96,9 +97,11 @@ class FusionPipeline:
             weights = fusion_weights(gain, settings.temperature, settings.normalise)
             base = base_weights(
                 estimates[0], settings.window, settings.base_temperature, settings.normalise)
-        weights, base = weights * valid, base * valid
-        return Weighed(
-            estimates, weights / weights.sum(dim=1, keepdim=True), base / base.sum(dim=0))
+        if valid is not None:
+            weights, base = weights * valid, base * valid
+            weights = weights / weights.sum(dim=1, keepdim=True)
+            base = base / base.sum(dim=0)
+        return Weighed(estimates, weights, base)
 
     def sample(
             self, sources: torch.Tensor, weighed: Weighed, guess: torch.Tensor | None = None,
@@ -113,7 +116,7 @@ class FusionPipeline:
         ladder = weighed.ladder(sources)
         if not timesteps:
             return ladder
-        guide = make_guide(self._settings, sources, ladder)
+        guide = make_guide(self.settings, sources, ladder)
         # Below t = 999 noise alone is not a sample of x_t. The forward process of a first guess
         # is, and at t = 999 it is the noise (signal amplitude 0.006).
         if guess is None:

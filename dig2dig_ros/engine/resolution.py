@@ -40,20 +40,23 @@ class WorkingSize:
 
     def leave(
             self, fused: torch.Tensor, shares: torch.Tensor, working: torch.Tensor,
-            sources: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            sources: torch.Tensor,
+            valid: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Bring a fusion back to the frame.
 
         :param fused: h x w.
         :param shares: weights in the picture, K x h x w.
         :param working: the sources at the working size, K x h x w.
         :param sources: the sources of the frame, K x H x W.
-        :param valid: K x H x W, 0 or 1.
+        :param valid: K x H x W, 0 or 1; None where every source has every pixel.
         :returns: fused H x W and weights K x H x W.
         """
         if not self._scaled:
             height, width = self._frame
             return fused[:height, :width], shares[:, :height, :width]
-        shares = self._guided(shares, working, sources).clamp_min(1e-6) * valid
+        shares = self._guided(shares, working, sources).clamp_min(1e-6)
+        if valid is not None:
+            shares = shares * valid
         shares = shares / shares.sum(dim=0)
         detail = sources - self._enlarge(working)
         return self._enlarge(fused[None])[0] + (shares * detail).sum(dim=0), shares

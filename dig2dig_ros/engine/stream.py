@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from dig2dig_ros.engine.anytime import LatencyController
+from dig2dig_ros.engine.anytime import Calls, LatencyController, warm_step
 from dig2dig_ros.engine.engine import Fusion, FusionEngine
 from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
 from dig2dig_ros.engine.result import FusionResult
@@ -25,8 +25,6 @@ CUT_SHARE = 0.5
 STILL_SHARE = 0.001
 # Weights are refreshed at least this often, so that slow changes do not add up.
 LONGEST_HOLD = 15
-# Share of the sampling steps that a warm start runs, the last ones.
-WARM_SHARE = 1 / 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +33,7 @@ class _Memory:
 
     pipeline: FusionPipeline
     sources: torch.Tensor
-    valid: torch.Tensor
+    valid: torch.Tensor | None
     weighed: Weighed
     fused: torch.Tensor
     held: int
@@ -50,7 +48,9 @@ class FusionStream:
     as if it were alone.
 
     Attributes:
-        running: what ran for the last frame, such as `DIG-15, S = 15, ladder, warm`.
+        running: what ran for the last frame, such as `DIG-15, S = 15, ladder, warm`. Under a
+            latency budget, a cold frame that would break it is `cut short`: sampled like a warm
+            one, from its one-pass picture.
     """
 
     def __init__(self, engine: FusionEngine, latency_budget_ms: float = 0):
@@ -64,6 +64,7 @@ class FusionStream:
         self._controller = LatencyController(latency_budget_ms) if latency_budget_ms > 0 else None
         self._memory: _Memory | None = None
         self._start = 'cold'
+        self._ran = Calls(0, 0)
 
     def reset(self) -> None:
         """Forget the past, as after a jump in time or to another scene."""
@@ -75,15 +76,15 @@ class FusionStream:
         """Fuse the next frame; arguments, result and errors as `FusionEngine.fuse`."""
         settings = self._engine.settings
         if self._controller:
-            settings = self._controller.choose(settings)
+            settings = self._controller.choose(settings, len(sources))
         result = self._engine.run(sources, valid, self._method, settings)
         if self._controller:
-            self._controller.observe(settings, result.timing)
+            self._controller.observe(settings, result.timing, self._ran)
         self.running = f'{describe(settings)}, {self._start}'
         return result
 
     def _method(
-            self, pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor,
+            self, pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor | None,
             weighed: Callable[[], None]) -> Fusion:
         past = self._memory
         moved = _moved(past, pipeline, sources, valid)
@@ -91,30 +92,43 @@ class FusionStream:
         still = share < STILL_SHARE and past.held < LONGEST_HOLD
         weighing = past.weighed if still else pipeline.weigh(sources, valid)
         weighed()
-        guess, first = None, 0
-        if share < CUT_SHARE and pipeline.step_calls():
-            guess = torch.where(moved > 0, weighing.ladder(sources), past.fused)
-            first = round((1 - WARM_SHARE) * pipeline.step_calls())
-        fused = pipeline.sample(sources, weighing, guess, first)
         self._start = 'cold' if share >= CUT_SHARE else 'still' if still else 'warm'
+        level_calls = 0 if still else pipeline.level_calls(len(sources))
+        guess, first = None, 0
+        if pipeline.step_calls():
+            if share < CUT_SHARE:
+                guess = torch.where(moved > 0, weighing.ladder(sources), past.fused)
+                first = warm_step(pipeline.step_calls())
+            elif self._controller and not self._controller.holds(
+                    pipeline.settings, Calls(level_calls, pipeline.step_calls())):
+                guess = weighing.ladder(sources)
+                first = warm_step(pipeline.step_calls())
+                self._start = 'cut short'
+        fused = pipeline.sample(sources, weighing, guess, first)
         self._memory = _Memory(
             pipeline, sources, valid, weighing, fused, past.held + 1 if still else 0)
-        level_calls = 0 if still else pipeline.level_calls(len(sources))
-        return fused, weighing.shares, level_calls + pipeline.step_calls(first)
+        self._ran = Calls(level_calls, pipeline.step_calls(first))
+        return fused, weighing.shares, sum(self._ran)
 
 
 def _moved(
         past: _Memory | None, pipeline: FusionPipeline, sources: torch.Tensor,
-        valid: torch.Tensor) -> torch.Tensor | None:
+        valid: torch.Tensor | None) -> torch.Tensor | None:
     """1 where a source changed since the frame before, h x w; None where there is no before."""
     if (past is None or past.pipeline is not pipeline or past.sources.shape != sources.shape
-            or not torch.equal(past.valid, valid)):
+            or not _same(past.valid, valid)):
         return None
     change = functional.avg_pool2d(sources - past.sources, BLOCK_PX).abs().amax(dim=0)
     blocks = functional.max_pool2d(
         (change > MOTION_THRESHOLD).float()[None], MOTION_REACH_BLOCKS, stride=1,
         padding=MOTION_REACH_BLOCKS // 2)[0]
     return blocks.repeat_interleave(BLOCK_PX, dim=0).repeat_interleave(BLOCK_PX, dim=1)
+
+
+def _same(first: torch.Tensor | None, second: torch.Tensor | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return torch.equal(first, second)
 
 
 def describe(settings: FusionSettings) -> str:
