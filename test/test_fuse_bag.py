@@ -14,6 +14,7 @@ from dig2dig_ros.camera.registration import IDENTITY, Registration
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.images import read_image
 
 pytest.importorskip('rosbags')
 
@@ -304,8 +305,14 @@ def test_the_command_fuses_with_the_engine(tmp_path, scene, capsys, options):
     write_bag(tmp_path / 'in', rows)
     assert main(['fuse-bag', str(tmp_path / 'in'), str(tmp_path / 'out'), '--steps', '2',
                  '--interval', '2', '--device', 'cpu', '--json', str(tmp_path / 'report.json'),
-                 *options]) == 0
-    assert 'fused 3 pairs' in capsys.readouterr().out
+                 '--figures', str(tmp_path / 'figures'), *options]) == 0
+    out = capsys.readouterr().out
+    assert 'fused 3 pairs' in out
+    assert 'flicker' in out
+    lines = (tmp_path / 'figures/video.csv').read_text().splitlines()
+    assert len(lines) == 4
+    assert {'flicker', 'ms', 'weight infrared'} <= set(lines[0].split(','))
+    assert read_image(tmp_path / 'figures/video.png').size
     assert json.loads((tmp_path / 'report.json').read_text())['fused'] == 3
     fused = messages.pixels(recorded(tmp_path / 'out', '/fused/image')[-1][1]).astype(int)
     assert fused.shape == visible.shape

@@ -15,7 +15,7 @@ from dig2dig_ros.commands.engine_options import add_engine_options, settings_fro
 from dig2dig_ros.errors import InputError
 
 if TYPE_CHECKING:
-    from dig2dig_ros.bag.fuse import FusionReport, Rig
+    from dig2dig_ros.bag.fuse import Fuse, FusionReport, Rig
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='carry over what did not move from frame to frame, as the live node '
                              'does; faster, not the same to the bit')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write what became of the bag')
+    parser.add_argument('--figures', type=Path, metavar='DIR',
+                        help='write flicker, time and mean weights of every frame, as video.csv '
+                             'and video.png')
     cameras = parser.add_argument_group('cameras')
     cameras.add_argument('--infrared-topic', default='/infrared/image_raw', metavar='TOPIC',
                          help='Image or CompressedImage')
@@ -55,17 +58,54 @@ def run(arguments: argparse.Namespace) -> int:
     from dig2dig_ros.bag.fuse import fuse_bag
     rig = _rig(arguments)
     from dig2dig_ros.engine import FusionEngine, FusionStream
+    from dig2dig_ros.engine.stream import describe
     engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
     stream = FusionStream(engine)
     fuse = stream.fuse if arguments.stream else engine.fuse
+    rows: dict[str, dict[str, float]] = {}
+    if arguments.figures:
+        fuse = _followed(fuse, rows)
     report = fuse_bag(arguments.input, arguments.output, rig, fuse, on_jump=stream.reset,
                       with_weights=not arguments.no_weights)
     _summarise(report, arguments.output)
+    if rows:
+        _write_figures(arguments.figures, arguments.input.name, describe(engine.settings), rows)
     if arguments.json:
         arguments.json.write_text(json.dumps(
             {'fused': report.fused, 'failed': report.failed, 'dropped': report.dropped,
              'not_copied': report.not_copied}, indent=2) + '\n')
     return 1 if report.failed or not report.fused else 0
+
+
+def _followed(fuse: 'Fuse', rows: dict[str, dict[str, float]]) -> 'Fuse':
+    """The same fusion, which also notes figures of every frame, by its number."""
+    from dig2dig_ros.bag.fuse import CAMERAS
+    from dig2dig_ros.evaluation.study import engine_scores
+    from dig2dig_ros.evaluation.video import StreamMeter
+    meter = StreamMeter(CAMERAS)
+
+    def fuse_and_measure(sources, valid):
+        result = fuse(sources, valid)
+        rows[f'{len(rows):06d}'] = engine_scores(result) | meter.next(result, sources)
+        return result
+
+    return fuse_and_measure
+
+
+def _write_figures(
+        folder: Path, title: str, method: str, rows: dict[str, dict[str, float]]) -> None:
+    from dig2dig_ros.bag.fuse import CAMERAS
+    from dig2dig_ros.evaluation.plots import plot_video
+    from dig2dig_ros.evaluation.study import Cell
+    from dig2dig_ros.evaluation.tables import write_csv
+    folder.mkdir(parents=True, exist_ok=True)
+    cell = Cell(method, rows)
+    write_csv(folder / 'video.csv', {method: rows})
+    plot_video(folder / 'video.png', title, [cell], CAMERAS)
+    mean = cell.mean()
+    print(f'{method}: {mean["ms"]:.1f} ms a frame (median), flicker {mean["flicker"]:.3f} grey '
+          f'levels, mean weight of infrared {mean["weight infrared"]:.3f}; frame by frame in '
+          f'{folder}')
 
 
 def _rig(arguments: argparse.Namespace) -> 'Rig':

@@ -17,7 +17,7 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
 from dig2dig_ros.evaluation.metrics import check_size, measure
-from dig2dig_ros.evaluation.video import Flicker
+from dig2dig_ros.evaluation.video import StreamMeter
 from dig2dig_ros.images import read_image, to_8_bit, write_image
 
 Pairs = Sequence[tuple[str, list[Path]]]
@@ -159,6 +159,11 @@ def read_pair(paths: Sequence[Path]) -> list[np.ndarray]:
     return [to_8_bit(read_image(path)) for path in paths]
 
 
+def engine_scores(result: FusionResult) -> Scores:
+    """What the engine took for a frame: `ms` and `network_calls`."""
+    return {'ms': result.timing.total_ms, 'network_calls': float(result.timing.network_calls)}
+
+
 class _Runner:
     """Fuses and measures scenes that have nothing to do with each other."""
 
@@ -172,8 +177,7 @@ class _Runner:
         except InputError as error:
             raise InputError(f'{stem}: {error}') from error
         write_image(place / f'{stem}.png', result.image)
-        return scores | {'ms': result.timing.total_ms,
-                         'network_calls': float(result.timing.network_calls)}
+        return scores | engine_scores(result)
 
     def _more(self, result: FusionResult, sources: list[np.ndarray]) -> Scores:
         return {}
@@ -184,10 +188,7 @@ class _VideoRunner(_Runner):
 
     def __init__(self, engine: FusionEngine, names: Sequence[str]):
         self._fuse = FusionStream(engine).fuse
-        self._names = names
-        self._flicker = Flicker()
+        self._meter = StreamMeter(names)
 
     def _more(self, result: FusionResult, sources: list[np.ndarray]) -> Scores:
-        weights = {f'weight {name}': float(weight.mean())
-                   for name, weight in zip(self._names, result.weights, strict=True)}
-        return {'flicker': self._flicker.next(result.image, sources)} | weights
+        return self._meter.next(result, sources)

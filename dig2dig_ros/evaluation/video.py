@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from dig2dig_ros.engine import FusionResult
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.metrics import luminance
 
@@ -46,6 +47,21 @@ class Flicker:
         static = np.all([np.abs(_smooth(change)) <= STATIC_CHANGE for change in changes], axis=0)
         excess = np.abs(now[0] - before[0]) - np.abs(changes).max(axis=0)
         return float(excess[static].mean()) if static.any() else float('nan')
+
+
+class StreamMeter:
+    """Follows what a stream makes of its frames, in order."""
+
+    def __init__(self, names: Sequence[str]):
+        """Take the names of the K sources."""
+        self._names = names
+        self._flicker = Flicker()
+
+    def next(self, result: FusionResult, sources: Sequence[np.ndarray]) -> dict[str, float]:
+        """Flicker since the frame before (see `Flicker.next`), and each source's mean weight."""
+        weights = {f'weight {name}': float(weight.mean())
+                   for name, weight in zip(self._names, result.weights, strict=True)}
+        return {'flicker': self._flicker.next(result.image, sources)} | weights
 
 
 def flicker_scores() -> Callable[[str, np.ndarray, Sequence[np.ndarray]], dict[str, float]]:
