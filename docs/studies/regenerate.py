@@ -35,8 +35,9 @@ STUDIES = ('table3', 'table4', 'table5', 'guidance')
 FIGURES = ('figure5', 'figure5_low')
 QUALITY = ('PSNR', 'SSIM', 'MSE', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD', 'SD', 'EN', 'SF', 'AG', 'EI',
            'MI')
-LIVE = ('flicker', 'weight infrared', 'SSIM', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD', 'network_calls')
-SEQUENCE = 'sequences/m3svd_0117_1605'
+LIVE = ('flicker', 'PSNR', 'SSIM', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD')
+SEQUENCES = {'smoke': 'm3svd_0117_1605', 'crowd': 'm3svd_0115_1834', 'stairs': 'm3svd_0111_1716'}
+SEQUENCE_FRAMES = 12
 
 
 def main() -> int:
@@ -73,8 +74,14 @@ def main() -> int:
     for name, sides in (('mff', 'ab'), ('mef', ('under', 'over'))):
         folders = [str(data / name / side) for side in sides]
         write(name, table(study(name, 'general', ['--sources', *folders], '--limit', '6')))
-    frames = pair_options(data / SEQUENCE / 'ir', data / SEQUENCE / 'vi')
-    write('video', table(study('video', 'video', frames, '--video', '--limit', '12'), LIVE))
+    for name, sequence in SEQUENCES.items():
+        frames = link_frames(data / 'sequences' / sequence, work / f'frames_{name}')
+        places = {how: study(f'video_{name}_{how}', 'video', frames, *options)
+                  for how, options in (('stream', ['--video']), ('alone', []))}
+        fused = [f'--fused={cell}, {how}={place / cell}'
+                 for cell in ('default', 'one-pass') for how, place in places.items()]
+        run(['evaluate', '--video', *frames, *fused, '--csv', str(work / f'video_{name}.csv')])
+        write(f'video {name}', markdown(means(work / f'video_{name}.csv', LIVE), name, LIVE))
     return 0
 
 
@@ -103,6 +110,22 @@ def link_pairs(data: Path, folder: Path, counts: dict[str, int | None]) -> list[
         for stem, files in choose(pairs, count, video=False):
             for place, file in zip(places, files, strict=True):
                 (place / f'{name}_{stem}{file.suffix}').symlink_to(file)
+    return pair_options(*places)
+
+
+def link_frames(sequence: Path, folder: Path) -> list[str]:
+    """Link the first frames of a sequence.
+
+    :returns: the options that name the two folders.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    places = [folder / 'infrared', folder / 'visible']
+    for place in places:
+        place.mkdir(parents=True)
+    pairs, _ = match_folders([sequence / side for side in ('ir', 'vi')])
+    for _, files in choose(pairs, SEQUENCE_FRAMES, video=True):
+        for place, file in zip(places, files, strict=True):
+            (place / file.name).symlink_to(file)
     return pair_options(*places)
 
 
@@ -141,7 +164,7 @@ def fill(text: str, name: str, content: str) -> str:
     """Replace what stands between the markers of a table."""
     pattern = rf'(<!-- {name} -->\n).*?(<!-- /{name} -->)'
     if not re.search(pattern, text, re.DOTALL):
-        raise SystemExit(f'docs/results.md has no markers for {name}')
+        raise SystemExit(f'the page has no markers for {name}')
     return re.sub(pattern, lambda match: f'{match[1]}{content}\n{match[2]}', text, flags=re.DOTALL)
 
 
