@@ -86,6 +86,7 @@ class CompactNetwork(nn.Module):
     def __init__(self, architecture: Architecture):
         super().__init__()
         self.architecture = architecture
+        self.image_planes = 1
         widths, blocks = architecture.widths, architecture.blocks
         steps = list(zip(widths[:-1], widths[1:], strict=True))
         stack = [nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
@@ -101,11 +102,26 @@ class CompactNetwork(nn.Module):
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
 
+    def take_parts(self) -> None:
+        """Widen the head, so that it takes its input `in_parts`, with the same weights for both.
+
+        bf16 steps by a grey level of 255 in bright and dark parts. On a flat wall all pixels are
+        rounded the same way, no window averages that out, and DIG is off by percents.
+        """
+        weight, bias = self.head.weight.detach(), self.head.bias.detach()
+        image, levels = weight[:, :SHUFFLE ** 2], weight[:, SHUFFLE ** 2:]
+        wide = torch.cat([image, image, levels, levels], dim=1)
+        self.head = nn.Conv2d(wide.shape[1], wide.shape[0], 3, padding=1, device=wide.device)
+        self.head.weight.data, self.head.bias.data = wide, bias
+        self.head.requires_grad_(False)
+        self.image_planes = 2
+
     def forward(self, scaled: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         """Predict what `c_skip x_t` misses of the clean image, relative to `SIGMA_DATA`.
 
-        :param scaled: c_in times the noised image, N x 1 x H x W, H and W multiples of 16.
-        :param levels: N x 2 x 1 x 1, rows of `input_levels()`; they become input planes.
+        :param scaled: c_in times the noised image, N x P x H x W, H and W multiples of 16, where
+            P is `image_planes`.
+        :param levels: N x 2P x 1 x 1, rows of `input_levels()`; they become input planes.
         :returns: N x 1 x H x W in the dtype of the weights.
         """
         features = functional.pixel_unshuffle(scaled, SHUFFLE)
@@ -120,6 +136,12 @@ class CompactNetwork(nn.Module):
         for level in reversed(range(len(skips))):
             features = self.decoders[level](self.ups[level](features) + skips[level])
         return functional.pixel_shuffle(self.tail(features), SHUFFLE)
+
+
+def in_parts(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Split float32 values into what half precision holds and what it leaves, along dim 1."""
+    held = values.to(dtype).float()
+    return torch.cat([held, values - held], dim=1)
 
 
 def input_levels() -> torch.Tensor:
@@ -163,11 +185,13 @@ class CompactPrior(Prior):
 
     def to_precision(self, dtype: torch.dtype) -> 'CompactPrior':
         """Cast the network; its preconditioning and what surrounds it stay float32."""
+        self._dtype = dtype
+        if dtype != torch.float32:
+            self.network.take_parts()
         if self.levels.device.type == 'cpu' and openvino_network.can_run(dtype):
             self.network = openvino_network.OpenVinoNetwork(self.network, dtype)
         else:
             self.network.to(dtype=dtype, memory_format=torch.channels_last)
-            self._dtype = dtype
         return self
 
     def specialise(self, batch: int, height: int, width: int) -> None:
@@ -179,7 +203,12 @@ class CompactPrior(Prior):
         """See `Prior.forward`."""
         c_in, c_skip = self.preconditioning[timesteps][:, :, None, None, None].unbind(1)
         levels = self.levels[timesteps][:, :, None, None]
-        predicted = self.network((c_in * noised).to(self._dtype), levels.to(self._dtype))
+        inputs = c_in * noised, levels
+        if self._dtype != torch.float32:
+            inputs = (in_parts(values, self._dtype) for values in inputs)
+            if not isinstance(self.network, openvino_network.OpenVinoNetwork):
+                inputs = (values.to(self._dtype) for values in inputs)
+        predicted = self.network(*inputs)
         return torch.add(c_skip * noised, predicted.float(), alpha=SIGMA_DATA).clamp_(-1, 1)
 
 

@@ -57,13 +57,14 @@ class OpenVinoNetwork(nn.Module):
 
     def _compile(self, shape: tuple[int, int, int]):
         batch, height, width = shape
-        example = (torch.zeros(1, 1, 64, 64), torch.zeros(1, 2, 1, 1))
+        planes = self._network.image_planes
+        example = (torch.zeros(1, planes, 64, 64), torch.zeros(1, 2 * planes, 1, 1))
         with warnings.catch_warnings():
             # OpenVINO traces with torch.jit, which newer torch calls deprecated.
             warnings.simplefilter('ignore', DeprecationWarning)
             model = self._openvino.convert_model(
                 self._network, example_input=example,
-                input=[[batch, 1, height, width], [batch, 2, 1, 1]])
+                input=[[batch, planes, height, width], [batch, 2 * planes, 1, 1]])
         return self._openvino.compile_model(model, 'CPU', {
             'INFERENCE_PRECISION_HINT': self._hint, 'PERFORMANCE_HINT': 'LATENCY',
             'INFERENCE_NUM_THREADS': torch.get_num_threads()}).create_infer_request()
