@@ -63,7 +63,7 @@ def main() -> int:
     shipped = study('all', 'all', everything)
     write('all', markdown(means(HERE / 'peers.csv', QUALITY)
                           | means(shipped / 'table.csv', QUALITY), 'mean of 67', QUALITY))
-    write('detect', people(data, everything, shipped, work / 'people.json'))
+    write('detect', people(data, everything, shipped, work))
     few = link_pairs(data, work / 'pairs', SUBSET)
     for name in STUDIES:
         write(name, table(study(name, name, few)))
@@ -143,13 +143,15 @@ def table(folder: Path, metrics: Sequence[str] = (*QUALITY, 'network_calls')) ->
     return markdown(means(folder / 'table.csv', metrics), 'cell', metrics)
 
 
-def people(data: Path, sources: list[str], shipped: Path, output: Path) -> str:
+def people(data: Path, sources: list[str], shipped: Path, work: Path) -> str:
     """What the detector finds in the sources and in the images of a study, as Markdown."""
-    grey = output.parent / 'grey'
-    for stem, path in images_by_stem(shipped / 'one-pass').items():
-        write_image(grey / f'{stem}.png', luminance(read_image(path)).astype(np.uint8))
-    views = {'default': shipped / 'default', 'one-pass': shipped / 'one-pass',
-             'one-pass, as grey image': grey}
+    grey = {'visible': work / 'all_pairs/visible', 'one-pass': shipped / 'one-pass'}
+    views = {view: shipped / view for view in ('default', 'one-pass')}
+    for view, folder in grey.items():
+        views[f'{view}, as grey image'] = place = work / f'grey_{view}'
+        for stem, path in images_by_stem(folder).items():
+            write_image(place / f'{stem}.png', luminance(read_image(path)).astype(np.uint8))
+    output = work / 'people.json'
     fused = [f'--fused={view}={folder}' for view, folder in views.items()]
     run(['detect-check', '--model', str(data / 'detector/FastestDet.onnx'), *sources, *fused,
          '--json', str(output)])
