@@ -58,7 +58,8 @@ def generate_launch_description():
         declare('device', '',
                 'engine.device: auto, cpu, cuda or cuda:N; empty: as params_file says'),
         declare('checkpoint', '',
-                'engine.checkpoint: weights file of the prior; empty: as params_file says'),
+                'engine.checkpoint: prior (tiny, small, medium or a weights file); empty: as '
+                'params_file says'),
         declare('use_sim_time', 'false',
                 'take the time from /clock, as when a bag is replayed', BOOLEANS),
         declare('autostart', '',

@@ -10,6 +10,7 @@ import torch
 
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
+from dig2dig_ros.prior.checkpoint import EMBEDDED
 from dig2dig_ros.prior.compact import (
     SIZES,
     Architecture,
@@ -183,3 +184,8 @@ def test_half_precision_keeps_flat_greys_apart():
     with torch.inference_mode():
         error = (half(greys, timesteps) - exact(greys, timesteps)).mean(dim=(1, 2, 3)).abs()
     assert error.max() < 0.0025  # a grey level of 255 is 0.008; without parts it is 0.0031
+
+@pytest.mark.parametrize('name', EMBEDDED)
+def test_embedded_priors_load_by_name(name):
+    assert load_prior(name, CPU).parameter_count == (
+        seeded(SIZES[name], 0).parameter_count)

@@ -45,8 +45,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         help='measure DIG in units of its mean magnitude; Eq. 11 as printed does not')
     group.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     group.add_argument('--checkpoint', type=Path, metavar='FILE',
-                       help='prior weights: .safetensors of `dig2dig train`, or guided-diffusion '
-                            '.pt (default: the embedded prior for the device)')
+                       help='prior: tiny, small or medium (embedded), .safetensors of `dig2dig '
+                            'train`, or guided-diffusion .pt (default: by device)')
 
 
 def settings_from(arguments: argparse.Namespace) -> FusionSettings:

@@ -22,6 +22,7 @@ from dig2dig_ros.prior.unet import GuidedDiffusionPrior, UNet, UNetArchitecture
 FAMILY = 'dig2dig-compact'
 EXPECTED = ('expected a .safetensors written by `dig2dig train`, or the state dict (.pt) of an '
             'unconditional guided-diffusion model')
+EMBEDDED = ('tiny', 'small', 'medium')
 WIDEST, DEEPEST = 4096, 64
 
 Tensors = dict[str, torch.Tensor]
@@ -30,16 +31,16 @@ Tensors = dict[str, torch.Tensor]
 def load_prior(checkpoint: str | Path | None, device: torch.device) -> Prior:
     """Load a prior for inference.
 
-    :param checkpoint: weights file; None for the embedded prior: the medium one on CUDA, the
-        small one elsewhere.
+    :param checkpoint: weights file, or the name of an embedded prior (`EMBEDDED`); None for the
+        medium one on CUDA, the small one elsewhere.
     :returns: in eval mode, float32, on the device, without gradients.
     :raises InputError: where the file is missing, unreadable, of another kind, or holds
         weights that do not fit or are not finite.
     """
-    if checkpoint is not None:
-        return _load(Path(checkpoint)).to(device)
-    size = 'medium' if device.type == 'cuda' else 'small'
-    weights = resources.files('dig2dig_ros.prior') / 'weights' / f'compact-{size}.safetensors'
+    name = str(checkpoint or ('medium' if device.type == 'cuda' else 'small'))
+    if name not in EMBEDDED:
+        return _load(Path(name)).to(device)
+    weights = resources.files('dig2dig_ros.prior') / 'weights' / f'compact-{name}.safetensors'
     with resources.as_file(weights) as path:
         return _load(path).to(device)
 

@@ -59,6 +59,7 @@ class Architecture:
 
 
 SIZES = {
+    'tiny': Architecture(channels=16, multipliers=(1, 2, 4), blocks=(1, 1, 2)),
     'small': Architecture(channels=32, multipliers=(1, 2, 4), blocks=(1, 1, 2)),
     'medium': Architecture(channels=64, multipliers=(1, 2, 4), blocks=(2, 2, 4)),
     'large': Architecture(channels=128, multipliers=(1, 2, 4), blocks=(2, 2, 4)),
@@ -124,9 +125,9 @@ class CompactNetwork(nn.Module):
         :param levels: N x 2P x 1 x 1, rows of `input_levels()`; they become input planes.
         :returns: N x 1 x H x W in the dtype of the weights.
         """
-        features = functional.pixel_unshuffle(scaled, SHUFFLE)
-        planes = levels.expand(-1, -1, *features.shape[-2:])
-        features = self.head(torch.cat([features, planes], dim=1))
+        images = unshuffle(scaled)
+        planes = levels.movedim(1, -1).expand(-1, *images.shape[1:3], -1)
+        features = self.head(torch.cat([images, planes], dim=-1).movedim(-1, 1))
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             features = encoder(features)
@@ -136,6 +137,22 @@ class CompactNetwork(nn.Module):
         for level in reversed(range(len(skips))):
             features = self.decoders[level](self.ups[level](features) + skips[level])
         return functional.pixel_shuffle(self.tail(features), SHUFFLE)
+
+
+def unshuffle(images: torch.Tensor) -> torch.Tensor:
+    """Put the pixels of every square of `SHUFFLE` into channels, which come last.
+
+    `functional.pixel_unshuffle` with the channels where the convolutions want them: it saves a
+    reordering that took a seventh of a call of the tiny network (640x512, OpenVINO, bf16).
+
+    :param images: N x P x H x W.
+    :returns: N x H/4 x W/4 x 16P.
+    """
+    count, planes, height, width = images.shape
+    rows, columns = height // SHUFFLE, width // SHUFFLE
+    squares = images.reshape(count, planes, rows, SHUFFLE, columns, SHUFFLE)
+    return squares.permute(0, 2, 4, 1, 3, 5).reshape(
+        count, rows, columns, planes * SHUFFLE ** 2)
 
 
 def in_parts(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
