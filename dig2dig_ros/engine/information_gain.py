@@ -56,7 +56,9 @@ def information_gain(
     """
     losses = pixel_divergence(estimates, sources.expand_as(estimates), divergence)
     losses = smooth(losses, window)
-    return losses - torch.cat([losses[1:], torch.zeros_like(losses[:1])])
+    gain = losses.clone()
+    gain[:-1] -= losses[1:]
+    return gain
 
 
 def pixel_divergence(
@@ -91,13 +93,14 @@ def fusion_weights(
         a level; else as it is, which is the paper's form.
     :returns: E x K x H x W in [0, 1], summing to 1 over K.
     """
+    unit = temperature
     if normalise:
         # 1e-12 keeps a frame without any information (all sources flat) at 1 / K.
-        gain = gain / gain.abs().mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
+        unit = temperature * gain.abs().mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
     if gain.shape[1] == 2:
-        first = torch.sigmoid((gain[:, :1] - gain[:, 1:]) / temperature)
+        first = torch.sigmoid((gain[:, :1] - gain[:, 1:]) / unit)
         return torch.cat([first, 1 - first], dim=1)
-    return torch.softmax(gain / temperature, dim=1)
+    return torch.softmax(gain / unit, dim=1)
 
 
 def smooth(maps: torch.Tensor, window: int) -> torch.Tensor:

@@ -35,6 +35,8 @@ def fuse_bands(
     :param base: weights of the coarsest level, K x H x W.
     :returns: H x W in [-1, 1].
     """
-    bands = torch.cat([estimates[1:], sources[None]]) - estimates
-    fused = (base * estimates[0]).sum(dim=0) + (weights * bands).sum(dim=(0, 1))
-    return fused.clamp(-1, 1)
+    fused = base * estimates[0]
+    for level, finer, weight in zip(
+            estimates, [*estimates[1:], sources], weights, strict=True):
+        fused.addcmul_(weight, finer - level)
+    return fused.sum(dim=0).clamp_(-1, 1)

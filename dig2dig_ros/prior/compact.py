@@ -157,8 +157,10 @@ def unshuffle(images: torch.Tensor) -> torch.Tensor:
 
 def in_parts(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Split float32 values into what half precision holds and what it leaves, along dim 1."""
-    held = values.to(dtype).float()
-    return torch.cat([held, values - held], dim=1)
+    parts = values.new_empty(len(values), 2 * values.shape[1], *values.shape[2:])
+    held, left = parts.chunk(2, dim=1)
+    torch.sub(values, held.copy_(values.to(dtype)), out=left)
+    return parts
 
 
 def input_levels() -> torch.Tensor:
