@@ -1,8 +1,8 @@
 """A compact network run by OpenVINO, where that is installed.
 
-It shares a CPU better than torch, whose OpenMP threads wait for each other in lockstep: beside one
-busy process, the 90th percentile of a one-pass frame at 640x512 was 59 ms, with torch 183 ms. On
-free cores torch can be the faster one (docs/performance.md has the machine and all figures).
+A DIG-15 frame at 640x512 takes it 266 ms, torch 340 ms; beside one process that keeps a core busy
+478 and 537 ms (docs/performance.md has the machine, and one where torch was the faster on free
+cores and much the slower on busy ones: its OpenMP threads wait for each other in lockstep).
 Without OpenVINO, torch runs the same network.
 """
 
