@@ -165,3 +165,20 @@ def test_embedded_prior_fuses_in_half_precision_as_in_single(scene):
     error = (single.image.astype(float) - half.image) ** 2
     assert 10 * np.log10(255 ** 2 / error.mean()) > 50
     assert np.abs(single.weights - half.weights).mean() < 0.005
+
+
+@pytest.mark.parametrize(('own_threads', 'inside'), [(True, 1), (False, 2)])
+def test_small_frames_leave_the_cores_to_a_network_with_threads_of_its_own(
+        smoothing_prior, scene, own_threads, inside):
+    usual = torch.get_num_threads()
+    counted = []
+    smoothing_prior.register_forward_hook(lambda *_: counted.append(torch.get_num_threads()))
+    smoothing_prior.own_threads = own_threads
+    engine = engine_of(smoothing_prior, mode='one-pass')
+    torch.set_num_threads(2)
+    try:
+        engine.fuse(scene)
+        assert counted == [inside]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(usual)

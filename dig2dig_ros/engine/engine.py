@@ -1,12 +1,13 @@
 """FusionEngine: images in, fused image and weight maps out."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device
+from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device, threads_for
 from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
 from dig2dig_ros.engine.pipeline import FusionPipeline
@@ -105,9 +106,15 @@ class FusionEngine:
         watch = Stopwatch(self._device)
         height, width = check_sources(sources, valid)
         pipeline = self._pipeline(settings or self.settings, height, width)
+        with threads_for(height * width) if self._prior.own_threads else nullcontext():
+            return self._run(sources, valid, method, pipeline, watch)
+
+    def _run(
+            self, sources: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None,
+            method: Method, pipeline: FusionPipeline, watch: Stopwatch) -> FusionResult:
         images = [self._transfer.upload(source, slot) for slot, source in enumerate(sources)]
         luminances = [luminance(image) for image in images]
-        masks = self._masks(valid or [], height, width)
+        masks = self._masks(valid or [], *sources[0].shape[:2])
         stacked = torch.stack(luminances) / 127.5 - 1
         if masks is not None:
             stacked = fill_invalid(stacked, masks)

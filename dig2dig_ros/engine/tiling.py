@@ -25,6 +25,7 @@ class BoundedPrior(Prior):
         """
         super().__init__()
         self.kind, self.multiple = prior.kind, prior.multiple
+        self.own_threads = prior.own_threads
         self._prior = prior
         self._max_pixels = max_pixels
         self.receptive_field = prior.receptive_field
@@ -34,6 +35,7 @@ class BoundedPrior(Prior):
     def to_precision(self, dtype: torch.dtype) -> 'BoundedPrior':
         """See `Prior.to_precision`."""
         self._prior.to_precision(dtype)
+        self.own_threads = self._prior.own_threads
         return self
 
     def specialise(self, batch: int, height: int, width: int) -> None:

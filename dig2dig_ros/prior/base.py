@@ -14,11 +14,13 @@ class Prior(nn.Module, abc.ABC):
         multiple: height and width of the input must be multiples of this; the engine pads.
         receptive_field: side in pixels of the square of input that an output pixel depends on;
             None where that is all of the image (attention).
+        own_threads: whether the network runs on CPU threads of its own, not on torch's.
     """
 
     kind: str
     multiple: int
     receptive_field: int | None = None
+    own_threads: bool = False
 
     @abc.abstractmethod
     def forward(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
@@ -29,6 +31,13 @@ class Prior(nn.Module, abc.ABC):
         :param timesteps: int64, N, in 0..999, on the same device.
         :returns: x0_hat, float32, N x 1 x H x W, clamped to [-1, 1]. The network may run in
             half precision; the reconstruction is float32.
+        """
+
+    @abc.abstractmethod
+    def to_precision(self, dtype: torch.dtype) -> 'Prior':
+        """Run the network in this precision from now on.
+
+        :returns: the prior itself.
         """
 
     def specialise(self, batch: int, height: int, width: int) -> None:

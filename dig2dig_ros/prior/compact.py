@@ -209,6 +209,7 @@ class CompactPrior(Prior):
             self.network.take_parts()
         if self.levels.device.type == 'cpu' and openvino_network.can_run(dtype):
             self.network = openvino_network.OpenVinoNetwork(self.network, dtype)
+            self.own_threads = True
         else:
             self.network.to(dtype=dtype, memory_format=torch.channels_last)
         return self

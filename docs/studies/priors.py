@@ -79,7 +79,6 @@ def times(name: str, device: torch.device) -> dict[str, float]:
         prior = load_prior(name, device) if name in EMBEDDED else (
             seeded(SIZES[name], seed=0).eval().requires_grad_(False).to(device))
         engine = FusionEngine(prior, device, settings)
-        engine.warm_up(*reversed(FRAME))
         frames = 30 if name in EMBEDDED else 5
         medians[mode] = run_benchmark(engine, engine.fuse, *FRAME, frames)['latency_ms']['p50']
     return medians
