@@ -42,7 +42,7 @@ setup(
     entry_points={
         'console_scripts': [
             'dig2dig = dig2dig_ros.cli:main',
-            'fusion_node = dig2dig_ros.ros.fusion_node:main',
+            'fusion_node = dig2dig_ros.ros.node.fusion_node:main',
             'synthetic_cameras = dig2dig_ros.ros.synthetic_cameras:main',
         ],
     },

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dig2dig_ros.ros.fusion_node import FusionNode
+from dig2dig_ros.ros.node.fusion_node import FusionNode
 from dig2dig_ros.ros.spin import run
 
 

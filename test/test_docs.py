@@ -11,8 +11,8 @@ import yaml
 pytest.importorskip('rclpy')
 
 from dig2dig_ros.ros import synthetic_cameras, topics  # noqa: E402
-from dig2dig_ros.ros.engine_session import fusion_settings  # noqa: E402
-from dig2dig_ros.ros.parameters import PARAMETERS  # noqa: E402
+from dig2dig_ros.ros.node.engine_session import fusion_settings  # noqa: E402
+from dig2dig_ros.ros.node.parameters import PARAMETERS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / 'docs' / 'node.md').read_text(encoding='utf-8')

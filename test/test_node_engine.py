@@ -9,7 +9,7 @@ import pytest
 from live import SECOND_NS, bench, image_message, pixels, stamp
 from sensor_msgs.msg import CompressedImage
 
-NODE = [sys.executable, '-m', 'dig2dig_ros.ros.fusion_node', '--ros-args']
+NODE = [sys.executable, '-m', 'dig2dig_ros.ros.node.fusion_node', '--ros-args']
 HEIGHT, WIDTH = 64, 96
 
 

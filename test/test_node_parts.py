@@ -16,15 +16,15 @@ from std_msgs.msg import Header  # noqa: E402
 
 from dig2dig_ros.errors import InputError  # noqa: E402
 from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader, read_image  # noqa: E402
-from dig2dig_ros.ros.parameter import Parameter  # noqa: E402
-from dig2dig_ros.ros.parameters import PARAMETERS  # noqa: E402
-from dig2dig_ros.ros.processing import BadImage, Job, Processing  # noqa: E402
-from dig2dig_ros.ros.statistics import FrameRecord, Statistics  # noqa: E402
-from dig2dig_ros.ros.synchronisation import (  # noqa: E402
+from dig2dig_ros.ros.node.parameters import PARAMETERS  # noqa: E402
+from dig2dig_ros.ros.node.processing import BadImage, Job, Processing  # noqa: E402
+from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics  # noqa: E402
+from dig2dig_ros.ros.node.synchronisation import (  # noqa: E402
     ApproximateSynchroniser,
     ApproximateTimeSynchronizer,
 )
-from dig2dig_ros.ros.worker import Worker  # noqa: E402
+from dig2dig_ros.ros.node.worker import Worker  # noqa: E402
+from dig2dig_ros.ros.parameter_table import Parameter  # noqa: E402
 
 DEFAULTS = {row.name: row.default for row in PARAMETERS}
 

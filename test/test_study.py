@@ -85,7 +85,7 @@ def test_a_bad_grid_is_named_with_its_fault(tmp_path, text, complaint):
 
 def test_shipped_grids_are_valid():
     from pathlib import Path
-    folder = Path(__file__).resolve().parents[1] / 'docs/studies'
+    folder = Path(__file__).resolve().parents[1] / 'studies'
     grids = [load_grid(path) for path in sorted(folder.glob('*.yaml'))]
     assert len(grids) >= 5
     assert all(grid.cells or grid.curves for grid in grids)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from live import SECOND_NS, bench, pixels, stamp
 
-from dig2dig_ros.camera.street_scene import StreetScene
+from dig2dig_ros.synthetic.street import StreetScene
 
 pytest.importorskip('rclpy')
 

@@ -1,6 +1,6 @@
 """Run a declared grid of settings over pairs of images and compare what it gave.
 
-The grid is a YAML or JSON file; docs/studies has those of the paper's tables. Finished cells are
+The grid is a YAML or JSON file; studies has those of the paper's tables. Finished cells are
 kept, so a study that was stopped goes on where it was.
 """
 

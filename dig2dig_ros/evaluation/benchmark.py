@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dig2dig_ros.camera.street_scene import StreetScene
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.engine import FusionEngine, FusionResult
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.synthetic.street import StreetScene
 
 # Rendered frames kept in memory.
 MOST_FRAMES = 60

@@ -6,7 +6,7 @@ from typing import Any
 from geometry_msgs.msg import Point32, PolygonStamped
 from std_msgs.msg import Header
 
-from dig2dig_ros.camera.street_scene import Box
+from dig2dig_ros.synthetic.street import Box
 
 try:
     from vision_msgs.msg import (

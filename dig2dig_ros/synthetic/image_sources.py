@@ -6,9 +6,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from dig2dig_ros.camera.street_scene import SceneFrame, StreetScene
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import match_folders, read_image
+from dig2dig_ros.synthetic.street import SceneFrame, StreetScene
 
 FOLDER_NAMES = (('ir', 'vi'), ('infrared', 'visible'))
 

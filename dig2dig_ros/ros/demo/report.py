@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dig2dig_ros.camera.thermal import GainControl
-from dig2dig_ros.ros.demo_listener import Moment
+from dig2dig_ros.ros.demo.listener import Moment
 
 TITLES = ('infrared', 'visible', 'fused', 'weight of infrared (bright: 1)')
 TITLE_HEIGHT_PX = 28

@@ -1,6 +1,6 @@
 """Run the studies and put their tables and figures into docs/results.md.
 
-    python docs/studies/regenerate.py DATA
+    python studies/regenerate.py DATA
 
 DATA has dev_pairs/{MSRS,RoadScene,VIFB}/{ir,vi}, mff/{a,b}, mef/{under,over}, sequences and
 detector. The text of docs/results.md is written by hand; what stands between its markers is
@@ -27,6 +27,7 @@ from dig2dig_ros.evaluation.tables import markdown
 from dig2dig_ros.images import images_by_stem, match_folders, read_image, write_image
 
 HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent / 'docs'
 DEV_SETS = ('MSRS', 'RoadScene', 'VIFB')
 # Scenes of the grids: so few that all of it takes minutes on two free cores.
 SUBSET = {'MSRS': 2, 'RoadScene': 3, 'VIFB': 3}
@@ -48,7 +49,7 @@ def main() -> int:
     parser.add_argument('--device', default='auto')
     arguments = parser.parse_args()
     work, data = arguments.work.resolve(), arguments.data.resolve()
-    page = HERE.parent / 'results.md'
+    page = DOCS / 'results.md'
 
     def study(name: str, grid: str, sources: list[str], *options: str) -> Path:
         print(f'== {name}', flush=True)
@@ -70,7 +71,7 @@ def main() -> int:
     more = link_pairs(data, work / 'more_pairs', MORE)
     write('levels', table(study('levels', 'levels', more)))
     for name in FIGURES:
-        shutil.copy(study(name, name, few) / 'curves.png', HERE / f'{name}.png')
+        shutil.copy(study(name, name, few) / 'curves.png', DOCS / 'images' / f'{name}.png')
     for name, sides in (('mff', 'ab'), ('mef', ('under', 'over'))):
         folders = [str(data / name / side) for side in sides]
         write(name, table(study(name, 'general', ['--sources', *folders], '--limit', '6')))

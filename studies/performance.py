@@ -1,10 +1,10 @@
 """Measure every row of docs/performance.md on this machine.
 
-    python docs/studies/performance.py
+    python studies/performance.py
 
 Runs `dig2dig benchmark` twice for each row, keeps the run with the lower median, writes
-docs/performance/ROW.json, and fills in the tables of docs/performance.md. Takes ten minutes on two
-cores; nothing else should run.
+studies/performance/ROW.json, and fills in the tables of docs/performance.md. Takes ten minutes on
+two cores; nothing else should run.
 """
 
 import json
@@ -13,9 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from regenerate import HERE, fill
+from regenerate import DOCS, HERE, fill
 
-FOLDER = HERE.parent / 'performance'
+FOLDER = HERE / 'performance'
 RUNS = 2
 SIZES = '640x512', '320x256'
 STREAM = '--stream'
@@ -60,7 +60,7 @@ importlib.util.find_spec = lambda name, *package: (
 def main() -> int:
     """Measure, and write it down."""
     tables = {'live': live(), 'shared': shared()}
-    page = HERE.parent / 'performance.md'
+    page = DOCS / 'performance.md'
     for name, table in tables.items():
         page.write_text(fill(page.read_text(), name, table))
     return 0

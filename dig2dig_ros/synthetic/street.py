@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from dig2dig_ros.camera.street_backdrop import VANISHING_POINT, Picture, backdrop
+from dig2dig_ros.synthetic.backdrop import VANISHING_POINT, Picture, backdrop
 
 CAR_PERIOD_S = 14.0
 SMOKE_PERIOD_S = 40.0

@@ -16,9 +16,9 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from dig2dig_ros.ros import topics
-from dig2dig_ros.ros.processing import Job
+from dig2dig_ros.ros.node.processing import Job
+from dig2dig_ros.ros.node.synchronisation import SYNCHRONISERS, Subscriber
 from dig2dig_ros.ros.qos import policy_name
-from dig2dig_ros.ros.synchronisation import SYNCHRONISERS, Subscriber
 
 REMIND_S = 5.0
 LOSS_LOG_PERIOD_S = 30.0

@@ -8,11 +8,11 @@ import numpy as np
 from rclpy.node import Node
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros.engine_session import EngineSession
-from dig2dig_ros.ros.outputs import Outputs
-from dig2dig_ros.ros.processing import BadImage, Job, Processing, Sources
-from dig2dig_ros.ros.statistics import FrameRecord, Statistics
-from dig2dig_ros.ros.synchronisation import stamp_ns
+from dig2dig_ros.ros.node.engine_session import EngineSession
+from dig2dig_ros.ros.node.outputs import Outputs
+from dig2dig_ros.ros.node.processing import BadImage, Job, Processing, Sources
+from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
+from dig2dig_ros.ros.node.synchronisation import stamp_ns
 
 LOG_PERIOD_S = 5.0
 

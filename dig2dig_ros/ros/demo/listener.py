@@ -10,7 +10,7 @@ from sensor_msgs.msg import Image
 
 from dig2dig_ros.ros import topics
 from dig2dig_ros.ros.messages import read_image
-from dig2dig_ros.ros.synchronisation import stamp_ns
+from dig2dig_ros.ros.node.synchronisation import stamp_ns
 
 KEPT = 60
 INPUTS = (topics.INFRARED_IMAGE, topics.VISIBLE_IMAGE)

@@ -18,19 +18,20 @@ from rclpy.parameter import Parameter as RosParameter
 
 from dig2dig_ros.cpu_threads import let_idle_threads_sleep
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros import diagnostics, topics
-from dig2dig_ros.ros.engine_session import EngineSession
-from dig2dig_ros.ros.inputs import Inputs
-from dig2dig_ros.ros.live_fusion import LiveFusion
-from dig2dig_ros.ros.outputs import Outputs
-from dig2dig_ros.ros.parameter import declare, read
-from dig2dig_ros.ros.parameter_changes import check_change, check_together
-from dig2dig_ros.ros.parameters import PARAMETERS
-from dig2dig_ros.ros.processing import Job
+from dig2dig_ros.ros import topics
+from dig2dig_ros.ros.node import diagnostics
+from dig2dig_ros.ros.node.engine_session import EngineSession
+from dig2dig_ros.ros.node.inputs import Inputs
+from dig2dig_ros.ros.node.live_fusion import LiveFusion
+from dig2dig_ros.ros.node.outputs import Outputs
+from dig2dig_ros.ros.node.parameter_changes import check_change, check_together
+from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.ros.node.processing import Job
+from dig2dig_ros.ros.node.statistics import Statistics
+from dig2dig_ros.ros.node.transitions import reported
+from dig2dig_ros.ros.node.worker import Worker
+from dig2dig_ros.ros.parameter_table import declare, read
 from dig2dig_ros.ros.spin import run
-from dig2dig_ros.ros.statistics import Statistics
-from dig2dig_ros.ros.transitions import reported
-from dig2dig_ros.ros.worker import Worker
 
 FLUSH_PERIOD_S = 0.02
 DIAGNOSTICS_PERIOD_S = 1.0

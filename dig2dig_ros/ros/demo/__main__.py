@@ -14,8 +14,8 @@ from rclpy.executors import SingleThreadedExecutor
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import write_image
-from dig2dig_ros.ros.demo_listener import DemoListener, Moment
-from dig2dig_ros.ros.demo_report import strip, table
+from dig2dig_ros.ros.demo.listener import DemoListener, Moment
+from dig2dig_ros.ros.demo.report import strip, table
 from dig2dig_ros.ros.fast_dds import use_image_profile
 
 LOADING_LIMIT_S = 180.0
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
     """Return the command line of each process, by name."""
-    node = [sys.executable, '-m', 'dig2dig_ros.ros.fusion_node', '--ros-args']
+    node = [sys.executable, '-m', 'dig2dig_ros.ros.node.fusion_node', '--ros-args']
     for assignment in arguments.set:
         node += ['-p', assignment]
     if arguments.bag:

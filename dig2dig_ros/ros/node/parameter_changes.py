@@ -6,10 +6,10 @@ from typing import Any
 from rclpy.node import Node
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros.engine_session import fusion_settings
-from dig2dig_ros.ros.parameter import read
-from dig2dig_ros.ros.parameters import PARAMETERS
-from dig2dig_ros.ros.processing import Processing
+from dig2dig_ros.ros.node.engine_session import fusion_settings
+from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.ros.node.processing import Processing
+from dig2dig_ros.ros.parameter_table import read
 
 # Upstream's synchroniser has nothing of this.
 ONLY_NEAREST = {'sync.by': 'stamp', 'sync.offset_s': 0.0}

@@ -1,6 +1,6 @@
 """The fusion node's parameters."""
 
-from dig2dig_ros.ros.parameter import Parameter
+from dig2dig_ros.ros.parameter_table import Parameter
 
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 

@@ -7,9 +7,9 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from dig2dig_ros.ros.inputs import Camera, Inputs
-from dig2dig_ros.ros.outputs import Outputs
-from dig2dig_ros.ros.statistics import Statistics
+from dig2dig_ros.ros.node.inputs import Camera, Inputs
+from dig2dig_ros.ros.node.outputs import Outputs
+from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.ros.topics import CAMERAS
 
 HARDWARE_ID = 'dig2dig'

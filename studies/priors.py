@@ -1,12 +1,13 @@
 """Compare the priors of the compact family: quality against time.
 
-    python docs/studies/priors.py DATA
+    python studies/priors.py DATA
 
 DATA has dev_pairs/{MSRS,RoadScene,VIFB}/{ir,vi}. Measures, for each embedded prior, denoising at
 the levels of DIG-15 over all of the noise schedule, how far DIG agrees with that of the largest,
 the one-pass fusion of every second pair, and the time of a 640x512 frame; for the large one, of
 which no weights are shipped, the time alone, on random weights. Writes the table of
-docs/priors.md, docs/studies/priors.{json,png}, and, under --work, the fused images to look at.
+docs/priors.md, studies/priors.json, docs/images/priors.png, and, under --work, the fused images
+to look at.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-from regenerate import DEV_SETS, HERE, fill, link_pairs
+from regenerate import DEV_SETS, DOCS, HERE, fill, link_pairs
 from tqdm import tqdm
 
 from dig2dig_ros.engine import FusionEngine, FusionSettings
@@ -66,8 +67,8 @@ def main() -> int:
     write_json(HERE / 'priors.json', {
         'device': device_name(str(device)), 'threads': torch.get_num_threads(),
         'pairs': len(pairs), 'levels': LEVELS, 'priors': found})
-    plot(HERE / 'priors.png', found)
-    page = HERE.parent / 'priors.md'
+    plot(DOCS / 'images' / 'priors.png', found)
+    page = DOCS / 'priors.md'
     page.write_text(fill(page.read_text(), 'family', table(found)))
     return 0
 

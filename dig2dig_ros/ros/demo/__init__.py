@@ -1,0 +1,1 @@
+"""The demonstration: node and cameras as processes, a listener, a report."""

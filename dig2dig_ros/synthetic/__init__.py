@@ -1,0 +1,1 @@
+"""Rendered cameras, for demonstrations and tests (NumPy, no ROS)."""
