@@ -5,11 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rclpy.event_handler import (
-    QoSMessageLostInfo,
-    QoSRequestedIncompatibleQoSInfo,
-    SubscriptionEventCallbacks,
-)
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -18,7 +13,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from dig2dig_ros.ros import topics
 from dig2dig_ros.ros.node.processing import Job
 from dig2dig_ros.ros.node.synchronisation import SYNCHRONISERS, Subscriber
-from dig2dig_ros.ros.qos import policy_name
+from dig2dig_ros.ros.qos import (
+    QoSMessageLostInfo,
+    QoSRequestedIncompatibleQoSInfo,
+    SubscriptionEventCallbacks,
+    policy_name,
+)
 
 REMIND_S = 5.0
 LOSS_LOG_PERIOD_S = 30.0

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rclpy.event_handler import PublisherEventCallbacks, QoSOfferedIncompatibleQoSInfo
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -13,7 +12,11 @@ from std_msgs.msg import Header
 
 from dig2dig_ros.ros import topics
 from dig2dig_ros.ros.messages import ImageWriter, write_compressed
-from dig2dig_ros.ros.qos import policy_name
+from dig2dig_ros.ros.qos import (
+    PublisherEventCallbacks,
+    QoSOfferedIncompatibleQoSInfo,
+    policy_name,
+)
 
 DEPTH = 2
 
