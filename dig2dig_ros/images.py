@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.errors import InputError
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
@@ -30,18 +31,12 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def to_8_bit(image: np.ndarray) -> np.ndarray:
-    """Bring 16-bit pixels to 8 bits; 8-bit images pass through.
+    """Bring one image by itself to 8 bits, as the gain control does its first frame.
 
-    A raw thermal image fills a sliver of its 16 bits, so a grey one is stretched from its 1st to
-    its 99th percentile. Colour is scaled as it is.
+    A raw thermal image fills a sliver of its 16 bits, so it is stretched from its 1st to its
+    99th percentile; 8-bit images pass through.
     """
-    if image.dtype == np.uint8:
-        return image
-    if image.ndim == 3:
-        return (image >> 8).astype(np.uint8)
-    low, high = np.percentile(image, (1, 99))
-    stretched = (image.astype(np.float32) - low) * (255 / max(high - low, 1))
-    return stretched.round().clip(0, 255).astype(np.uint8)
+    return GainControl()(image)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

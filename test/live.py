@@ -25,7 +25,8 @@ from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import QoSProfile  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
-from dig2dig_ros.ros.messages import ImageWriter, read_image  # noqa: E402
+from dig2dig_ros.camera.encodings import read_pixels  # noqa: E402
+from dig2dig_ros.ros.messages import ImageWriter  # noqa: E402
 
 SETTLING_S = 0.3
 REPEAT_S = 5.0
@@ -244,7 +245,7 @@ def image_message(pixels, encoding, stamp_ns, frame_id='frame'):
 
 def pixels(message):
     """Read an Image message."""
-    return read_image(message)
+    return read_pixels(message)
 
 
 def stamp(message):

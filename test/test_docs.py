@@ -10,7 +10,8 @@ import yaml
 
 pytest.importorskip('rclpy')
 
-from dig2dig_ros.ros import synthetic_cameras, topics  # noqa: E402
+from dig2dig_ros import topics  # noqa: E402
+from dig2dig_ros.ros import synthetic_cameras  # noqa: E402
 from dig2dig_ros.ros.node.engine_session import fusion_settings  # noqa: E402
 from dig2dig_ros.ros.node.parameters import PARAMETERS  # noqa: E402
 

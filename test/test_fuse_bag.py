@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from dig2dig_ros.camera.registration import IDENTITY, Registration
-from dig2dig_ros.camera.thermal import GainControl
+from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.camera.preparation import Preparation
+from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import read_image
@@ -46,8 +47,9 @@ class MeanFusion:
         return SimpleNamespace(image=image, weights=np.full((2, *image.shape), 0.5, np.float32))
 
 
-def rig(topics=TOPICS, slop_ms=20, offset_ms=0, homography=IDENTITY, **gain):
-    return Rig(topics, slop_ms * MS, offset_ms * MS, Registration(homography), GainControl(**gain))
+def rig(topics=TOPICS, slop_ms=20, offset_ms=0, **values):
+    return Rig(topics, slop_ms * MS, offset_ms * MS, Preparation(
+        {name.replace('__', '.'): value for name, value in values.items()}))
 
 
 def infrared_at(stamp_ms, level=40):
@@ -61,7 +63,7 @@ def visible_at(stamp_ms, level=80):
 
 
 def compressed(message, suffix, text):
-    _, data = cv2.imencode(suffix, messages.pixels(message))
+    _, data = cv2.imencode(suffix, read_pixels(message))
     return TYPES.types[messages.COMPRESSED_IMAGE](message.header, text, data.ravel())
 
 
@@ -97,7 +99,7 @@ def recorded(path, topic):
 
 
 def headers(rows):
-    return [(messages.stamp_ns(message), message.header.frame_id) for _, message in rows]
+    return [(stamp_ns(message), message.header.frame_id) for _, message in rows]
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
@@ -114,12 +116,12 @@ def test_the_new_bag_holds_the_old_one_and_every_fusion(tmp_path, storage):
     assert headers(fused) == headers(visible)
     assert [time_ns for time_ns, _ in fused] == [time_ns for time_ns, _ in visible]
     assert fused[0][1].encoding == 'bgr8'
-    assert np.all(messages.pixels(fused[0][1]) == 60)
+    assert np.all(read_pixels(fused[0][1]) == 60)
     for topic in OUTPUTS[1:]:
         weights = recorded(tmp_path / 'out', topic)
         assert headers(weights) == headers(visible)
         assert weights[0][1].encoding == '32FC1'
-        assert np.all(messages.pixels(weights[0][1]) == 0.5)
+        assert np.all(read_pixels(weights[0][1]) == 0.5)
 
 
 def test_weights_can_be_left_out(tmp_path):
@@ -136,7 +138,8 @@ def test_compressed_and_16_bit_images_fuse(tmp_path):
         (topics[0], 100, compressed(thermal, '.png', 'mono16; png compressed ')),
         (topics[1], 101, compressed(visible_at(100), '.jpg', 'bgr8; jpeg compressed bgr8'))])
     fusion = MeanFusion()
-    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', rig(topics, low=0, high=100), fusion)
+    whole = rig(topics, thermal__low_percentile=0.0, thermal__high_percentile=100.0)
+    report = fuse_bag(tmp_path / 'in', tmp_path / 'out', whole, fusion)
     assert (report.fused, report.failed) == (1, [])
     infrared, visible = fusion.calls[0][0]
     np.testing.assert_allclose(infrared, (ramp - 7000.0) / 2000 * 255, atol=1)
@@ -148,7 +151,8 @@ def test_offset_slop_and_homography_apply(tmp_path):
     missed = fuse_bag(tmp_path / 'in', tmp_path / 'no', rig(), MeanFusion())
     assert (missed.dropped, missed.last_miss_ns) == ({'unpaired': 4}, -40 * MS)
     fusion = MeanFusion()
-    shifted = rig(slop_ms=0, offset_ms=40, homography=[1, 0, 8, 0, 1, 0, 0, 0, 1])
+    shifted = rig(slop_ms=0, offset_ms=40,
+                  registration__homography=[1, 0, 8, 0, 1, 0, 0, 0, 1])
     assert fuse_bag(tmp_path / 'in', tmp_path / 'out', shifted, fusion).fused == 2
     (infrared, _), (valid, all_valid) = fusion.calls[0]
     assert all_valid is None
@@ -287,7 +291,8 @@ def test_ctrl_c_leaves_a_readable_bag_of_what_is_done(tmp_path):
 
 def test_the_command_checks_its_options_before_it_loads_an_engine(tmp_path, capsys):
     for options, message in ((['--slop', '-1'], '--slop is -1'),
-                             (['--agc', 'range'], 'minimum, maximum'),
+                             (['--agc', 'range', '--minimum', '9', '--maximum', '8'],
+                              'minimum, maximum'),
                              (['--homography', *'000000000'], 'invertible')):
         assert main(['fuse-bag', str(tmp_path / 'in'), str(tmp_path / 'out'), *options]) == 2
         assert message in capsys.readouterr().err
@@ -314,10 +319,10 @@ def test_the_command_fuses_with_the_engine(tmp_path, scene, capsys, options):
     assert {'flicker', 'ms', 'weight infrared'} <= set(lines[0].split(','))
     assert read_image(tmp_path / 'figures/video.png').size
     assert json.loads((tmp_path / 'report.json').read_text())['fused'] == 3
-    fused = messages.pixels(recorded(tmp_path / 'out', '/fused/image')[-1][1]).astype(int)
+    fused = read_pixels(recorded(tmp_path / 'out', '/fused/image')[-1][1]).astype(int)
     assert fused.shape == visible.shape
     blind = visible[60, 40].mean() - visible[60, 100].mean()
     assert fused[60, 40].mean() - fused[60, 100].mean() > blind + 30, 'the warm blob must show'
-    weights = [messages.pixels(recorded(tmp_path / 'out', topic)[-1][1])
+    weights = [read_pixels(recorded(tmp_path / 'out', topic)[-1][1])
                for topic in OUTPUTS[1:]]
     np.testing.assert_allclose(sum(weights), 1, atol=1e-3)

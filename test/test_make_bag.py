@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
+from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.cli import main
 from dig2dig_ros.images import write_image
 
 pytest.importorskip('rosbags')
 
-from dig2dig_ros.bag import messages  # noqa: E402
 from dig2dig_ros.bag.storage import open_bag  # noqa: E402
 
 CALIBRATION = """
@@ -63,10 +64,10 @@ def test_folders_become_topics_without_loss(folders, storage):
     for index, camera, encoding in ((0, 'infrared', 'mono16'), (1, 'visible', 'bgr8')):
         rows = found[f'/{camera}/image_raw']
         for number, (name, (time_ns, message)) in enumerate(zip('abc', rows, strict=True)):
-            assert time_ns == messages.stamp_ns(message) == 1_000_000_000 + number * 50_000_000
+            assert time_ns == stamp_ns(message) == 1_000_000_000 + number * 50_000_000
             assert message.encoding == encoding
             assert message.header.frame_id == f'{camera}_optical_frame'
-            np.testing.assert_array_equal(messages.pixels(message), images[name][index])
+            np.testing.assert_array_equal(read_pixels(message), images[name][index])
 
 
 def test_calibration_goes_with_every_frame(folders):
@@ -77,7 +78,7 @@ def test_calibration_goes_with_every_frame(folders):
     assert '/visible/camera_info' not in found
     infos = [info for _, info in found['/infrared/camera_info']]
     images = [image for _, image in found['/infrared/image_raw']]
-    assert list(map(messages.stamp_ns, infos)) == list(map(messages.stamp_ns, images))
+    assert list(map(stamp_ns, infos)) == list(map(stamp_ns, images))
     assert infos[0].header.frame_id == images[0].header.frame_id
     assert (infos[0].width, infos[0].height) == (32, 24)
     assert infos[0].k.tolist() == [40, 0, 16, 0, 41, 12, 0, 0, 1]
@@ -104,7 +105,7 @@ def test_videos_keep_their_rate_and_infrared_becomes_gray(tmp_path):
     found = recorded(tmp_path / 'bag')
     stamps = [time_ns for time_ns, _ in found['/visible/image_raw']]
     assert np.diff(stamps).tolist() == [40_000_000] * 3
-    means = [messages.pixels(message).mean() for _, message in found['/infrared/image_raw']]
+    means = [read_pixels(message).mean() for _, message in found['/infrared/image_raw']]
     np.testing.assert_allclose(means, [40, 80, 120, 160], atol=2)
     assert found['/infrared/image_raw'][0][1].encoding == 'mono8'
 

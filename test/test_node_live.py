@@ -18,7 +18,7 @@ def live(tmp_path_factory):
         made.listen(*OUTPUTS)
         made.listen('fused/camera_info', message_type=CameraInfo)
         made.start_stand_in(parameters=[
-            'stale_timeout_s:=60.0', 'thermal.agc:=range', 'thermal.maximum:=255.0',
+            'silent_timeout_s:=60.0', 'thermal.agc:=range', 'thermal.maximum:=255.0',
             'output.compressed:=png'])
         made.wait_until_active()
         made.warm_up()
@@ -195,8 +195,7 @@ def test_compressed_output_holds_the_same_picture(live):
             break
     message = live.heard['fused/image/compressed'][-1]
     assert message.format == 'bgr8; png compressed bgr8'
-    from dig2dig_ros.ros.messages import read_compressed
-    assert np.all(read_compressed(message) == 75)
+    assert np.all(pixels(message) == 75)
 
 
 def test_every_pair_is_accounted_for(live):

@@ -14,10 +14,10 @@ pytest.importorskip('rclpy')
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
+from dig2dig_ros.camera.encodings import read_pixels  # noqa: E402
 from dig2dig_ros.errors import InputError  # noqa: E402
-from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader, read_image  # noqa: E402
+from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader  # noqa: E402
 from dig2dig_ros.ros.node.parameters import PARAMETERS  # noqa: E402
-from dig2dig_ros.ros.node.processing import BadImage, Job, Processing  # noqa: E402
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics  # noqa: E402
 from dig2dig_ros.ros.node.synchronisation import (  # noqa: E402
     ApproximateSynchroniser,
@@ -118,7 +118,7 @@ def test_bad_values_are_refused_with_what_is_allowed(row, given, words):
 
 def test_reading_shares_memory_with_the_message():
     message = ImageWriter().write(np.zeros((8, 8, 3), np.uint8), 'bgr8', Header())
-    image = read_image(message)
+    image = read_pixels(message)
     assert np.shares_memory(image, np.frombuffer(message.data, np.uint8))
 
 
@@ -151,33 +151,14 @@ def test_the_writer_follows_size_and_encoding():
         message = writer.write(image, encoding, Header())
         assert (message.height, message.width) == shape[:2]
         assert (message.step, message.encoding) == (step, encoding)
-        read = read_image(message)
+        read = read_pixels(message)
         assert np.array_equal(read if read.ndim == image.ndim else read[..., 0], image)
     weights = np.linspace(0, 1, 20, dtype=np.float32).reshape(4, 5)
-    assert np.array_equal(read_image(writer.write(weights, '32FC1', Header())), weights)
+    assert np.array_equal(read_pixels(writer.write(weights, '32FC1', Header())), weights)
 
 
 def message(image, encoding):
     return ImageWriter().write(image, encoding, Header(frame_id=encoding))
-
-
-def test_processing_brings_infrared_into_the_visible_frame():
-    values = {**DEFAULTS, 'thermal.agc': 'range', 'thermal.minimum': 1000.0,
-              'thermal.maximum': 2020.0, 'thermal.crop_rows': 2}
-    processing = Processing(values)
-    infrared = np.full((10, 16), 1510, np.uint16)
-    visible = np.zeros((32, 64, 3), np.uint8)
-    job = Job(message(infrared, 'mono16'), message(visible, 'bgr8'), 0)
-    sources = processing.prepare(job)
-    assert sources.infrared.shape == (32, 64)
-    assert np.all(np.abs(sources.infrared.astype(int) - 127.5) <= 1)
-    assert sources.header.frame_id == 'bgr8'
-    alone = processing.prepare(job._replace(visible=None))
-    assert alone.infrared.shape == (32, 64)
-    assert alone.header.frame_id == 'bgr8'
-    processing.apply({**values, 'thermal.crop_rows': 10})
-    with pytest.raises(BadImage, match='infrared image: .*crop_rows'):
-        processing.prepare(job)
 
 
 def test_cv_bridge_agrees_or_is_refused_with_one_clear_line():
@@ -189,7 +170,7 @@ def test_cv_bridge_agrees_or_is_refused_with_one_clear_line():
     image = np.random.default_rng(0).integers(0, 255, (8, 10, 3), np.uint8)
     for encoding in ('bgr8', 'rgb8'):
         made = message(image, encoding)
-        assert np.array_equal(reader(made), read_image(made))
+        assert np.array_equal(reader(made), read_pixels(made))
     with pytest.raises(InputError):
         reader(Image(height=4, width=4, step=4, encoding='mono8'))
 

@@ -21,7 +21,7 @@ def live(tmp_path):
 
 def start(live, *options, parameters=()):
     live.listen('fused/image', qos=400)
-    live.start_stand_in(*options, parameters=['stale_timeout_s:=60.0', *parameters])
+    live.start_stand_in(*options, parameters=['silent_timeout_s:=60.0', *parameters])
     live.wait_until_active()
 
 
@@ -80,7 +80,7 @@ def test_a_gpu_that_fails_twice_is_given_up_with_the_reason(live):
 
 
 def test_a_camera_that_stops_and_comes_back(live):
-    start(live, parameters=['stale_timeout_s:=0.5'])
+    start(live, parameters=['silent_timeout_s:=0.5'])
 
     def publish_one(camera, seconds):
         made = {'infrared': (np.full((16, 24), 100, np.uint8), 'mono8'),
@@ -109,13 +109,13 @@ def test_a_camera_that_stops_and_comes_back(live):
     until_passed_through('infrared', 5, 100)
     assert live.heard['fused/image'][-1].header.frame_id == 'visible_frame'
 
-    assert live.set_parameters(on_stale='hold') == ''
+    assert live.set_parameters(on_silent='hold') == ''
     pairs_again(6)
     live.clear()
     live.spin_until(lambda: publish_one('visible', 7) or live.count('held') > 0, 'holding')
     assert set(heard_stamps(live)) == {6 * SECOND_NS}
 
-    assert live.set_parameters(on_stale='stop') == ''
+    assert live.set_parameters(on_silent='stop') == ''
     live.spin_until(lambda: publish_one('visible', 8) or live.count(
         'single images dropped: partner camera silent') > 0, 'stopping')
     assert 8 * SECOND_NS not in heard_stamps(live)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dig2dig_ros.camera.thermal import GainControl
+from dig2dig_ros.camera.thermal import GainControl, without_telemetry
 from dig2dig_ros.errors import InputError
 
 RAMP = np.linspace(7000, 9000, 100 * 101).reshape(100, 101)
@@ -110,12 +110,11 @@ def test_telemetry_rows_are_cut_off_and_do_not_count():
     frame = RAMP.astype(np.uint16)
     telemetry = np.full((2, 101), 65_535, np.uint16)
     expected = GainControl()(frame)
-    below = GainControl(crop_rows=2)(np.vstack([frame, telemetry]))
-    above = GainControl(crop_rows=-2)(np.vstack([telemetry, frame]))
+    below = GainControl()(without_telemetry(np.vstack([frame, telemetry]), 2))
+    above = GainControl()(without_telemetry(np.vstack([telemetry, frame]), -2))
     np.testing.assert_array_equal(below, expected)
     np.testing.assert_array_equal(above, expected)
-    eight_bits = GainControl(crop_rows=2)(np.zeros((100, 101), np.uint8))
-    assert eight_bits.shape == (98, 101)
+    assert without_telemetry(frame, 0) is frame
 
 
 def test_colour_of_16_bits_keeps_its_channels():
@@ -142,7 +141,6 @@ def test_padded_and_single_pixel_views_work():
     ({'mode': 'range'}, 'minimum, maximum'),
     ({'mode': 'range', 'minimum': 5, 'maximum': 5}, 'minimum, maximum'),
     ({'mode': 'range', 'minimum': float('nan'), 'maximum': 5}, 'minimum, maximum'),
-    ({'crop_rows': 1.5}, 'crop_rows'),
 ])
 def test_settings_are_checked(settings, message):
     with pytest.raises(InputError, match=message):
@@ -153,4 +151,4 @@ def test_frames_that_cannot_be_mapped_are_refused():
     with pytest.raises(InputError, match='float64'):
         GainControl()(RAMP)
     with pytest.raises(InputError, match='fewer than the 2 rows'):
-        GainControl(crop_rows=2)(np.zeros((2, 5), np.uint16))
+        without_telemetry(np.zeros((2, 5), np.uint16), -2)

@@ -17,13 +17,13 @@ from tqdm import tqdm
 from dig2dig_ros.bag import messages
 from dig2dig_ros.bag.storage import copy_connection, create_bag, open_bag, storage_of
 from dig2dig_ros.camera.pairing import NearestPairer, Pair
-from dig2dig_ros.camera.registration import Registration
-from dig2dig_ros.camera.thermal import GainControl
+from dig2dig_ros.camera.preparation import Preparation
+from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS, FUSED_IMAGE, WEIGHTS, recorded
 
-CAMERAS = ('infrared', 'visible')
-FUSED_TOPIC = '/fused/image'
-WEIGHT_TOPICS = tuple(f'/fused/weights/{camera}' for camera in CAMERAS)
+FUSED_TOPIC = recorded(FUSED_IMAGE)
+WEIGHT_TOPICS = tuple(recorded(WEIGHTS[camera]) for camera in CAMERAS)
 _NEVER_NS = 2**62
 _DEPTH = 64  # a recorder writes the two cameras seconds apart where one of them stalls
 
@@ -47,15 +47,13 @@ class Rig:
         topics: of infrared and of visible; sensor_msgs/Image or CompressedImage.
         slop_ns: largest time difference in a pair, inclusive.
         offset_ns: added to infrared stamps.
-        registration: from infrared to visible pixels.
-        gain: of the infrared camera.
+        preparation: of its pairs, fresh.
     """
 
     topics: tuple[str, str]
     slop_ns: int
     offset_ns: int
-    registration: Registration
-    gain: GainControl
+    preparation: Preparation
 
 
 @dataclasses.dataclass
@@ -111,7 +109,6 @@ class _Fusion:
         self._cameras = cameras
         self._rig = rig
         self._fuse = fuse
-        self._visible_gain = GainControl()
         self._fused = messages.add_topic(writer, FUSED_TOPIC, messages.IMAGE)
         self._weights = [messages.add_topic(writer, topic, messages.IMAGE)
                          for topic in WEIGHT_TOPICS if with_weights]
@@ -125,17 +122,13 @@ class _Fusion:
             for pair in self._pairs(pairer):
                 if pairer.resets > resets:
                     resets = pairer.resets
-                    self._start_over()
+                    self._rig.preparation.reset()
                     on_jump()
                 self._fuse_pair(pair)
                 bar.update()
         self.report.dropped = pairer.dropped
         self.report.last_miss_ns = pairer.last_miss_ns
         return self.report
-
-    def _start_over(self) -> None:
-        self._rig.gain.reset()
-        self._visible_gain.reset()
 
     def _expected(self) -> int:
         counts: Counter[str] = Counter()
@@ -167,45 +160,30 @@ class _Fusion:
             self.report.failed.append(f'{source.topic} at {timestamp_ns} ns: {error}')
             return []
         # A driver that sets no stamp leaves only the time of arrival.
-        stamp_ns = messages.stamp_ns(message) or timestamp_ns
-        return pairer.add(self._cameras[source.id], stamp_ns, _Recorded(message, timestamp_ns),
+        key_ns = stamp_ns(message) or timestamp_ns
+        return pairer.add(self._cameras[source.id], key_ns, _Recorded(message, timestamp_ns),
                           timestamp_ns)
 
     def _fuse_pair(self, pair: Pair) -> None:
         visible = pair.visible.message
         timestamp_ns = max(pair.infrared.timestamp_ns, pair.visible.timestamp_ns)
         try:
-            result = self._fuse(*self._sources(pair.infrared.message, visible))
+            sources = self._rig.preparation.prepare(pair.infrared.message, visible)
+            result = self._fuse([sources.infrared, sources.visible], [sources.valid, None])
             outputs = [(self._fused, _colour(result.image), 'bgr8'), *zip(
                 self._weights, result.weights, itertools.repeat('32FC1'), strict=False)]
-            header = messages.header(messages.stamp_ns(visible), visible.header.frame_id)
+            header = messages.header(stamp_ns(visible), visible.header.frame_id)
             for connection, image, encoding in outputs:
                 messages.write(self._writer, connection, timestamp_ns,
                                messages.image_message(image, encoding, header))
         except InputError as error:
-            self.report.failed.append(f'pair at {messages.stamp_ns(visible)} ns: {error}')
+            self.report.failed.append(f'pair at {stamp_ns(visible)} ns: {error}')
             return
         self.report.fused += 1
-
-    def _sources(self, infrared: Any, visible: Any) -> tuple[list, list]:
-        """Decode, bring to 8 bits and align."""
-        visible_image = self._visible_gain(_named_pixels('visible', visible))
-        infrared_image = self._rig.gain(_named_pixels('infrared', infrared))
-        if infrared_image.ndim == 3:
-            infrared_image = cv2.cvtColor(infrared_image, cv2.COLOR_BGR2GRAY)
-        aligned, valid = self._rig.registration.align(infrared_image, *visible_image.shape[:2])
-        return [aligned, visible_image], [valid, None]
 
 
 def _colour(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
-
-
-def _named_pixels(camera: str, message: Any) -> np.ndarray:
-    try:
-        return messages.pixels(message)
-    except InputError as error:
-        raise InputError(f'{camera} image: {error}') from error
 
 
 def _camera_connections(reader: AnyReader, topics: tuple[str, str]) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Messages of recordings: made, stamped and read with the types of rosbags, not of rclpy."""
+"""Messages of recordings: made and stamped with the types of rosbags, not of rclpy."""
 
 import sys
 from typing import Any
@@ -8,12 +8,12 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Writer
 
 from dig2dig_ros.bag.storage import TYPES
-from dig2dig_ros.camera.encodings import decode, decode_compressed, encode
+from dig2dig_ros.camera.encodings import encode
+from dig2dig_ros.camera.stamps import SECOND_NS
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
-_SECOND_NS = 1_000_000_000
 
 
 def add_topic(writer: Writer, topic: str, message_type: str) -> Connection:
@@ -28,15 +28,9 @@ def write(writer: Writer, connection: Connection, timestamp_ns: int, message: An
 
 def header(stamp_ns: int, frame_id: str) -> Any:
     """Make a std_msgs/Header."""
-    seconds, nanoseconds = divmod(stamp_ns, _SECOND_NS)
+    seconds, nanoseconds = divmod(stamp_ns, SECOND_NS)
     return TYPES.types['std_msgs/msg/Header'](
         TYPES.types['builtin_interfaces/msg/Time'](seconds, nanoseconds), frame_id)
-
-
-def stamp_ns(message: Any) -> int:
-    """Acquisition time of a stamped message; 0 where its driver did not set it."""
-    stamp = message.header.stamp
-    return stamp.sec * _SECOND_NS + stamp.nanosec
 
 
 def image_message(image: np.ndarray, encoding: str, header: Any) -> Any:
@@ -49,14 +43,3 @@ def image_message(image: np.ndarray, encoding: str, header: Any) -> Any:
     return TYPES.types[IMAGE](
         header, height, width, encoding, int(sys.byteorder == 'big'), pixels.strides[0],
         pixels.reshape(-1).view(np.uint8))
-
-
-def pixels(message: Any) -> np.ndarray:
-    """Read a sensor_msgs/Image or CompressedImage; see `camera.encodings.decode`.
-
-    :raises InputError: where it is malformed.
-    """
-    if hasattr(message, 'format'):
-        return decode_compressed(message.data, message.format)
-    return decode(message.data, message.height, message.width, message.step, message.encoding,
-                  message.is_bigendian)

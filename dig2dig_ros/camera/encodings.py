@@ -5,6 +5,7 @@ come out as such, and `thermal.GainControl` maps them to 8 bits.
 """
 
 import dataclasses
+from typing import Any
 
 import cv2
 import numpy as np
@@ -145,6 +146,18 @@ def decode_compressed(data: bytes | bytearray | memoryview | np.ndarray,
     if original.startswith('bayer_') and original in ENCODINGS and 'bgr' not in codec:
         return cv2.cvtColor(image, ENCODINGS[original].to_array)
     return image
+
+
+def read_pixels(message: Any) -> np.ndarray:
+    """Read a sensor_msgs/Image or CompressedImage, of rclpy or of rosbags.
+
+    :returns: as `decode`.
+    :raises InputError: where it is malformed.
+    """
+    if hasattr(message, 'format'):
+        return decode_compressed(message.data, message.format)
+    return decode(message.data, message.height, message.width, message.step, message.encoding,
+                  message.is_bigendian)
 
 
 def encode(image: np.ndarray, encoding: str) -> np.ndarray:

@@ -8,7 +8,7 @@ nanoseconds, so that equality and an inclusive slop mean what they say.
 from collections import Counter, deque
 from typing import Any, NamedTuple
 
-STREAMS = ('infrared', 'visible')
+from dig2dig_ros.topics import CAMERAS
 
 
 class Pair(NamedTuple):
@@ -65,10 +65,10 @@ class NearestPairer:
         self._max_wait_ns = max_wait_ns
         self._depth = depth
         self._regularity = regularity
-        self._queues: dict[str, deque[_Entry]] = {name: deque() for name in STREAMS}
-        self._gaps: dict[str, deque[int]] = {name: deque(maxlen=16) for name in STREAMS}
-        self._last: dict[str, int | None] = dict.fromkeys(STREAMS)
-        self._before_reset: dict[str, int | None] = dict.fromkeys(STREAMS)
+        self._queues: dict[str, deque[_Entry]] = {name: deque() for name in CAMERAS}
+        self._gaps: dict[str, deque[int]] = {name: deque(maxlen=16) for name in CAMERAS}
+        self._last: dict[str, int | None] = dict.fromkeys(CAMERAS)
+        self._before_reset: dict[str, int | None] = dict.fromkeys(CAMERAS)
         self._leftovers = 0
         self.paired = 0
         self.resets = 0

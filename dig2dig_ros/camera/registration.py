@@ -1,13 +1,31 @@
 """Brings infrared pixels to the visible frame through a fixed homography."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.option import option
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegistrationSettings:
+    """How infrared pixels come to lie on visible ones."""
+
+    homography: tuple[float, ...] = option(
+        IDENTITY, 'row-major 3x3 homography from infrared pixels to visible pixels; the '
+        'identity stretches the infrared image over the visible one', bounds=(-1e6, 1e6))
+
+    def build(self) -> 'Registration':
+        """Make what they describe.
+
+        :raises InputError: for a homography that cannot be inverted.
+        """
+        return Registration(self.homography)
 
 
 class Registration:
@@ -42,6 +60,16 @@ class Registration:
         self._sizes: tuple[int, ...] = ()
         self._map: tuple[np.ndarray, np.ndarray] | None = None
         self._valid: np.ndarray | None = None
+
+    def apply(self, infrared: np.ndarray,
+              visible: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Bring a pair into one frame, the visible one.
+
+        :param infrared: uint8, h x w.
+        :param visible: uint8, H x W or H x W x 3; not changed.
+        :returns: as `align` does for the size of visible.
+        """
+        return self.align(infrared, *visible.shape[:2])
 
     def align(self, infrared: np.ndarray, height: int,
               width: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,18 +1,68 @@
 """Maps raw thermal images (16-bit counts or floats) to the 8 bits that the fusion takes."""
 
+import dataclasses
 import math
 
 import cv2
 import numpy as np
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.option import option
 
 MODES = ('percentile', 'range', 'none')
+POLARITIES = ('white-hot', 'black-hot')
 _SAMPLES = 16_384
 # A percentile range below this many counts, or this share of a float, is sensor noise; stretching
 # it would fill a blank wall with grain.
 _LEAST_SPAN_COUNTS = 16.0
 _LEAST_SPAN_SHARE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class ThermalSettings:
+    """How the infrared image becomes 8 bits, hot as white."""
+
+    agc: str = option(
+        'percentile', 'automatic gain control of 16-bit and float infrared: percentile (of the '
+        'frame, smoothed), range (fixed radiometric range) or none (the high byte)',
+        choices=MODES)
+    low_percentile: float = option(1.0, 'this percentile becomes black', bounds=(0.0, 100.0))
+    high_percentile: float = option(99.0, 'this percentile becomes white', bounds=(0.0, 100.0))
+    smoothing: float = option(
+        0.9, 'share of the previous limits kept at each frame; 0: every frame by itself, which '
+        'flickers', bounds=(0.0, 0.999))
+    minimum: float = option(0.0, 'counts or degrees that become black, for agc range',
+                            bounds=(-1e6, 1e6))
+    maximum: float = option(65535.0, 'counts or degrees that become white, for agc range',
+                            bounds=(-1e6, 1e6))
+    crop_rows: int = option(
+        0, 'rows of telemetry cut off the infrared image, at the bottom (positive) or top '
+        '(negative)', bounds=(-1000, 1000))
+    polarity: str = option(
+        'white-hot', 'how the camera shows hot: white-hot, or black-hot, which is inverted',
+        choices=POLARITIES)
+
+    def gain_controls(self) -> tuple['GainControl', 'GainControl']:
+        """Make those of the infrared and of the visible camera.
+
+        A visible camera of 8 bits is left as it is; one of 10 to 16 has percentiles too.
+        :raises InputError: where the values do not fit together.
+        """
+        percentiles = (self.low_percentile, self.high_percentile, self.smoothing)
+        return (GainControl(self.agc, *percentiles, self.minimum, self.maximum),
+                GainControl('percentile', *percentiles))
+
+
+def without_telemetry(raw: np.ndarray, crop_rows: int) -> np.ndarray:
+    """Cut rows off at the bottom (positive) or top (negative); a view.
+
+    :raises InputError: where nothing would be left.
+    """
+    if crop_rows == 0:
+        return raw
+    _require(abs(crop_rows) < raw.shape[0], 'crop_rows', crop_rows,
+             f'fewer than the {raw.shape[0]} rows of the image')
+    return raw[:-crop_rows] if crop_rows > 0 else raw[-crop_rows:]
 
 
 class GainControl:
@@ -28,7 +78,7 @@ class GainControl:
 
     def __init__(self, mode: str = 'percentile', low: float = 1.0, high: float = 99.0,
                  smoothing: float = 0.9, minimum: float | None = None,
-                 maximum: float | None = None, crop_rows: int = 0) -> None:
+                 maximum: float | None = None) -> None:
         """Make a gain control that has seen nothing yet.
 
         :param low: percentile that becomes 0, [0, high).
@@ -36,14 +86,12 @@ class GainControl:
         :param smoothing: share of the range so far in the next one, [0, 1), per frame.
         :param minimum: value that becomes 0, for `range`.
         :param maximum: value that becomes 255, for `range`.
-        :param crop_rows: telemetry rows to cut off, at the bottom (positive) or top (negative).
         :raises InputError: naming the parameter.
         """
         _require(mode in MODES, 'thermal mode', mode, f'one of {", ".join(MODES)}')
         _require(0 <= low < high <= 100, 'percentiles', (low, high),
                  'two rising numbers from 0 to 100')
         _require(0 <= smoothing < 1, 'smoothing', smoothing, 'at least 0 and below 1')
-        _require(isinstance(crop_rows, int), 'crop_rows', crop_rows, 'a whole number')
         if mode == 'range':
             _require(None not in (minimum, maximum) and math.isfinite(maximum - minimum)
                      and minimum < maximum, 'minimum, maximum', (minimum, maximum),
@@ -52,7 +100,6 @@ class GainControl:
         self._percentiles = (low, high)
         self._smoothing = smoothing
         self._fixed = (minimum, maximum)
-        self._crop_rows = crop_rows
         self._smoothed: np.ndarray | None = None
         self._dtype: np.dtype | None = None
 
@@ -61,11 +108,9 @@ class GainControl:
 
         :param raw: H x W or H x W x 3, uint8, uint16 or float32. NaN comes out black, and
             neither it nor infinity counts for the percentiles.
-        :returns: uint8 of the shape less the rows cut off; `raw` or a view of it where it is
-            left as it is.
-        :raises InputError: on another dtype, floats without a range, or nothing left to crop.
+        :returns: uint8 of the same shape; `raw` itself where it is left as it is.
+        :raises InputError: on another dtype, or floats without a range.
         """
-        raw = self._crop(raw)
         if raw.dtype == np.uint8 and self._mode != 'range':
             return raw
         _require(raw.dtype in (np.uint8, np.uint16, np.float32), 'dtype of a thermal image',
@@ -79,13 +124,6 @@ class GainControl:
     def reset(self) -> None:
         """Forget the range so far, as after a jump in time."""
         self._smoothed = None
-
-    def _crop(self, raw: np.ndarray) -> np.ndarray:
-        if self._crop_rows == 0:
-            return raw
-        _require(abs(self._crop_rows) < raw.shape[0], 'crop_rows', self._crop_rows,
-                 f'fewer than the {raw.shape[0]} rows of the image')
-        return raw[:-self._crop_rows] if self._crop_rows > 0 else raw[-self._crop_rows:]
 
     def _follow(self, raw: np.ndarray) -> tuple[float, float]:
         """Move the smoothed range towards this frame's; the first frame sets it."""

@@ -3,16 +3,22 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from dig2dig_ros.camera.preparation import Preparation
+from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.engine import FusionEngine, FusionResult
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.overlay import weight_overlay
 from dig2dig_ros.images import SUFFIXES, match_folders, read_image, to_8_bit, write_image
+
+Prepare = Callable[
+    [list[np.ndarray]], tuple[list[np.ndarray], list[np.ndarray | None] | None]]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='write one self-contained page with pictures, curves and metrics')
     parser.add_argument('--json', type=Path, metavar='FILE',
                         help='write what was fused, what failed, and the time of each')
+    add_camera_options(parser)
     add_engine_options(parser)
 
 
@@ -38,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fuse everything; 1 where some scenes failed, after all others are done."""
     paths, names = _sources(arguments)
     scenes, unmatched = _scenes(paths, arguments.output)
+    prepare = _preparer(arguments)
     settings = settings_from(arguments)
     engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings)
     fused, failed = [], [
@@ -46,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     for stem, files, output in tqdm(scenes, desc='fusing', unit='image',
                                     disable=None if len(scenes) > 1 else True):
         try:
-            images = [to_8_bit(read_image(file)) for file in files]
-            result = engine.fuse(images)
+            images, valid = prepare([read_image(file) for file in files])
+            result = engine.fuse(images, valid)
             write_image(output, result.image)
         except InputError as error:
             if len(scenes) == 1 and not unmatched:
@@ -66,6 +74,22 @@ def run(arguments: argparse.Namespace) -> int:
         _write_json(arguments.json, {'fused': fused, 'failed': failed})
     _summarise(fused, failed, arguments.output)
     return 1 if failed else 0
+
+
+def _preparer(arguments: argparse.Namespace) -> Prepare:
+    """Choose how the images of a scene become 8 bits of one size.
+
+    Infrared and visible are prepared as a node does, other sources each by itself.
+    """
+    if arguments.sources:
+        return lambda images: ([to_8_bit(image) for image in images], None)
+    preparation = Preparation(camera_values(arguments))
+
+    def prepare(images: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        infrared, visible, valid, _ = preparation.prepare_images(*images)
+        return [infrared, visible], [valid, None]
+
+    return prepare
 
 
 def _sources(arguments: argparse.Namespace) -> tuple[list[Path], list[str]]:

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dig2dig_ros.camera.registration import IDENTITY, Registration
-from dig2dig_ros.camera.thermal import MODES, GainControl
+from dig2dig_ros.camera.preparation import Preparation
+from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS, IMAGES, recorded
 
 if TYPE_CHECKING:
     from dig2dig_ros.bag.fuse import Fuse, FusionReport, Rig
@@ -31,25 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--figures', type=Path, metavar='DIR',
                         help='write flicker, time and mean weights of every frame, as video.csv '
                              'and video.png')
-    cameras = parser.add_argument_group('cameras')
-    cameras.add_argument('--infrared-topic', default='/infrared/image_raw', metavar='TOPIC',
-                         help='Image or CompressedImage')
-    cameras.add_argument('--visible-topic', default='/visible/image_raw', metavar='TOPIC',
-                         help='Image or CompressedImage')
-    cameras.add_argument('--slop', type=float, default=0.02, metavar='S',
-                         help='largest time difference in a pair, inclusive, seconds')
-    cameras.add_argument('--offset', type=float, default=0.0, metavar='S',
-                         help='added to infrared stamps, seconds')
-    cameras.add_argument('--homography', type=float, nargs=9, default=IDENTITY, metavar='H',
-                         help='row-major, infrared to visible pixels; the identity scales '
-                              'infrared to the visible size')
-    cameras.add_argument('--agc', choices=MODES, default='percentile',
-                         help='gain control of 16-bit and float infrared')
-    cameras.add_argument('--agc-range', type=float, nargs=2, default=(None, None),
-                         metavar=('MIN', 'MAX'), help='black and white, for --agc range')
-    cameras.add_argument('--crop-rows', type=int, default=0, metavar='N',
-                         help='telemetry rows of infrared to cut off, at the bottom (or the top: '
-                              'negative)')
+    pairs = parser.add_argument_group('pairs')
+    for camera in CAMERAS:
+        pairs.add_argument(f'--{camera}-topic', default=recorded(IMAGES[camera]),
+                           metavar='TOPIC', help='Image or CompressedImage')
+    pairs.add_argument('--slop', type=float, default=0.02, metavar='S',
+                       help='largest time difference in a pair, inclusive, seconds')
+    pairs.add_argument('--offset', type=float, default=0.0, metavar='S',
+                       help='added to infrared stamps, seconds')
+    add_camera_options(parser)
     add_engine_options(parser)
 
 
@@ -79,7 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _followed(fuse: 'Fuse', rows: dict[str, dict[str, float]]) -> 'Fuse':
     """The same fusion, which also notes figures of every frame, by its number."""
-    from dig2dig_ros.bag.fuse import CAMERAS
     from dig2dig_ros.evaluation.study import engine_scores
     from dig2dig_ros.evaluation.video import StreamMeter
     meter = StreamMeter(CAMERAS)
@@ -94,7 +84,6 @@ def _followed(fuse: 'Fuse', rows: dict[str, dict[str, float]]) -> 'Fuse':
 
 def _write_figures(
         folder: Path, title: str, method: str, rows: dict[str, dict[str, float]]) -> None:
-    from dig2dig_ros.bag.fuse import CAMERAS
     from dig2dig_ros.evaluation.plots import plot_video
     from dig2dig_ros.evaluation.study import Cell
     from dig2dig_ros.evaluation.tables import write_csv
@@ -112,12 +101,9 @@ def _rig(arguments: argparse.Namespace) -> 'Rig':
     from dig2dig_ros.bag.fuse import Rig
     if not arguments.slop >= 0:
         raise InputError(f'--slop is {arguments.slop:g}; it must be at least 0, in seconds')
-    minimum, maximum = arguments.agc_range
     return Rig((arguments.infrared_topic, arguments.visible_topic),
                round(arguments.slop * 1e9), round(arguments.offset * 1e9),
-               Registration(arguments.homography),
-               GainControl(arguments.agc, minimum=minimum, maximum=maximum,
-                           crop_rows=arguments.crop_rows))
+               Preparation(camera_values(arguments)))
 
 
 def _summarise(report: 'FusionReport', output: Path) -> None:

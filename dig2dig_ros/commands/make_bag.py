@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS, IMAGES, INFOS, recorded
 
 if TYPE_CHECKING:
     from dig2dig_ros.bag.frames import FramePairs
 
-CAMERAS = ('infrared', 'visible')
 START_NS = 1_000_000_000
 """Stamp of the first frame: not 0, which means a stamp that was never set."""
 
@@ -59,8 +59,9 @@ def _write(arguments: argparse.Namespace, pairs: 'FramePairs', period_ns: float)
     infos = {camera: read_camera_info(file, None) for camera, file in files.items() if file}
     count = 0
     with create_bag(arguments.output, arguments.storage) as writer:
-        images = {camera: add_topic(writer, f'/{camera}/image_raw', IMAGE) for camera in CAMERAS}
-        calibrations = {camera: add_topic(writer, f'/{camera}/camera_info', CAMERA_INFO)
+        images = {camera: add_topic(writer, recorded(IMAGES[camera]), IMAGE)
+                  for camera in CAMERAS}
+        calibrations = {camera: add_topic(writer, recorded(INFOS[camera]), CAMERA_INFO)
                         for camera in infos}
         for pair in tqdm(pairs.frames, 'writing', pairs.count, unit='pair', disable=None):
             stamp_ns = START_NS + round(count * period_ns)

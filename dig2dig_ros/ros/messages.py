@@ -6,30 +6,17 @@
 
 import sys
 from array import array
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from dig2dig_ros.camera.encodings import decode, decode_compressed, encode
+from dig2dig_ros.camera.encodings import encode, read_pixels
+from dig2dig_ros.camera.preparation import Reader
 from dig2dig_ros.errors import InputError
 
-Reader = Callable[[Image | CompressedImage], np.ndarray]
-
 RAW_GRAY = ('mono8', 'mono16', '8UC1', '16UC1', '32FC1')
-
-
-def read_image(message: Image) -> np.ndarray:
-    """Read pixels, sharing memory with the message where the encoding allows it."""
-    return decode(message.data, message.height, message.width, message.step, message.encoding,
-                  message.is_bigendian)
-
-
-def read_compressed(message: CompressedImage) -> np.ndarray:
-    """Read the pixels of a JPEG or PNG."""
-    return decode_compressed(message.data, message.format)
 
 
 def cv_bridge_reader() -> Reader:
@@ -55,10 +42,9 @@ def cv_bridge_reader() -> Reader:
 
 
 def make_reader(transport: str, conversion: str) -> Reader:
-    """Choose the reader that the parameters ask for."""
-    if transport == 'compressed':
-        return read_compressed
-    return cv_bridge_reader() if conversion == 'cv_bridge' else read_image
+    """Choose the reader that the parameters ask for; of compressed images there is one."""
+    own = transport == 'compressed' or conversion == 'own'
+    return read_pixels if own else cv_bridge_reader()
 
 
 class ImageWriter:

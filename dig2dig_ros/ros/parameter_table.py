@@ -101,6 +101,15 @@ class Parameter:
         return descriptor
 
 
+def from_field(name: str, field: dataclasses.Field) -> Parameter:
+    """Make the row of a live parameter from a setting; see `dig2dig_ros.option`."""
+    several = isinstance(field.default, tuple)
+    return Parameter(
+        name, list(field.default) if several else field.default, field.metadata['help'],
+        field.metadata['bounds'], field.metadata['choices'],
+        len(field.default) if several else None)
+
+
 def declare(node: Node, table: Sequence[Parameter]) -> None:
     """Declare every row and say which given parameters the node does not know."""
     for row in table:

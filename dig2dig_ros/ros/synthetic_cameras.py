@@ -10,8 +10,8 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from dig2dig_ros import topics
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros import topics
 from dig2dig_ros.ros.ground_truth import MESSAGE_TYPE, boxes_message
 from dig2dig_ros.ros.messages import ImageWriter
 from dig2dig_ros.ros.parameter_table import Parameter, declare, read

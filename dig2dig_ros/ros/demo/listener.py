@@ -8,9 +8,9 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from dig2dig_ros.ros import topics
-from dig2dig_ros.ros.messages import read_image
-from dig2dig_ros.ros.node.synchronisation import stamp_ns
+from dig2dig_ros import topics
+from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.camera.stamps import stamp_ns
 
 KEPT = 60
 INPUTS = (topics.INFRARED_IMAGE, topics.VISIBLE_IMAGE)
@@ -58,7 +58,7 @@ class DemoListener(Node):
             return None
         newest_ns = max(complete)
         nearest_ns = min(infrared, key=lambda stamp: abs(stamp - newest_ns))
-        moment = Moment(*map(read_image, (infrared[nearest_ns], *(
+        moment = Moment(*map(read_pixels, (infrared[nearest_ns], *(
             self._images[name][newest_ns] for name in (topics.VISIBLE_IMAGE, *OUTPUTS)))))
         for images in self._images.values():
             images.clear()

@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from dig2dig_ros.ros.node.inputs import Camera, Inputs
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import Statistics
-from dig2dig_ros.ros.topics import CAMERAS
+from dig2dig_ros.topics import CAMERAS
 
 HARDWARE_ID = 'dig2dig'
 LATENCIES = {

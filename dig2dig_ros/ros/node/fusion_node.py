@@ -16,17 +16,17 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
+from dig2dig_ros import topics
 from dig2dig_ros.cpu_threads import let_idle_threads_sleep
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros import topics
 from dig2dig_ros.ros.node import diagnostics
+from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.engine_session import EngineSession
 from dig2dig_ros.ros.node.inputs import Inputs
 from dig2dig_ros.ros.node.live_fusion import LiveFusion
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.parameter_changes import check_change, check_together
 from dig2dig_ros.ros.node.parameters import PARAMETERS
-from dig2dig_ros.ros.node.processing import Job
 from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.ros.node.transitions import reported
 from dig2dig_ros.ros.node.worker import Worker
@@ -75,7 +75,7 @@ class FusionNode(LifecycleNode):
         check_together(values)
         self._outputs = Outputs(self, values)
         limit = 1 if values['queue'] == 'latest' else values['queue_limit']
-        self._worker = Worker(lambda job: self._fusion.handle(job), limit, values['queue'])
+        self._worker = Worker(lambda capture: self._fusion.handle(capture), limit, values['queue'])
         self.get_logger().info('loading the engine')
         try:
             self._fusion = self._wait(self._worker.submit(lambda: LiveFusion(
@@ -89,7 +89,7 @@ class FusionNode(LifecycleNode):
     @reported
     def on_activate(self, state: LifecycleState) -> None:
         """Start listening."""
-        self._inputs = Inputs(self, read(self, PARAMETERS), self._on_job)
+        self._inputs = Inputs(self, read(self, PARAMETERS), self._on_capture)
         super().on_activate(state)
 
     @reported
@@ -151,16 +151,15 @@ class FusionNode(LifecycleNode):
             self._outputs.destroy()
         self._worker = self._fusion = self._outputs = None
 
-    def _on_job(self, job: Job) -> None:
-        if job.is_pair:
+    def _on_capture(self, capture: Capture) -> None:
+        if capture.is_pair:
             self._statistics.count('pairs in')
         if self.get_parameter('lazy').value and not self._outputs.wanted():
-            self._lose([job], 'no subscriber')
+            self._lose([capture], 'no subscriber')
             return
-        self._fusion.visible_info = self._inputs.cameras['visible'].info
-        lost = self._worker.put(job)
+        lost = self._worker.put(capture)
         if lost is not None:
-            self._lose([lost], 'queue full' if lost is job else 'superseded')
+            self._lose([lost], 'queue full' if lost is capture else 'superseded')
 
     def _flush(self) -> None:
         if self._inputs is not None:
@@ -189,9 +188,9 @@ class FusionNode(LifecycleNode):
                 self._inputs.apply(values)
         return SetParametersResult(successful=True)
 
-    def _lose(self, jobs: Sequence[Job], reason: str) -> None:
-        for job in jobs:
-            self._statistics.lose(job.is_pair, reason)
+    def _lose(self, captures: Sequence[Capture], reason: str) -> None:
+        for capture in captures:
+            self._statistics.lose(capture.is_pair, reason)
 
     def _report(self) -> None:
         """Publish /diagnostics and say what is waited for."""

@@ -10,8 +10,8 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from dig2dig_ros.ros import topics
-from dig2dig_ros.ros.node.processing import Job
+from dig2dig_ros import topics
+from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.synchronisation import SYNCHRONISERS, Subscriber
 from dig2dig_ros.ros.qos import (
     QoSMessageLostInfo,
@@ -19,6 +19,7 @@ from dig2dig_ros.ros.qos import (
     SubscriptionEventCallbacks,
     policy_name,
 )
+from dig2dig_ros.ros.remapping import camera_info_topic, compressed_topic
 
 REMIND_S = 5.0
 LOSS_LOG_PERIOD_S = 30.0
@@ -60,21 +61,22 @@ class Inputs:
     """Subscriptions of an active node. All its methods belong to the executor's thread."""
 
     def __init__(self, node: Node, values: Mapping[str, Any],
-                 on_job: Callable[[Job], None]) -> None:
+                 on_capture: Callable[[Capture], None]) -> None:
         """Subscribe.
 
-        :param on_job: called with each pair, and with each image whose partner camera is silent.
+        :param on_capture: called with each pair, and with each image whose partner camera is
+            silent.
         :raises InputError: where the policy is not installed.
         """
         self._node = node
-        self._on_job = on_job
+        self._on_capture = on_capture
         self._values = values
         self.cameras: dict[str, Camera] = {}
         self._subscriptions: list = []
         self._reminded_ns = 0
         self._synchroniser = SYNCHRONISERS[values['sync.policy']](
             values, lambda: node.get_clock().now().nanoseconds)
-        self._synchroniser.registerCallback(lambda *pair: on_job(Job(*pair)))
+        self._synchroniser.registerCallback(self._paired)
         for camera in topics.CAMERAS:
             self._subscribe(camera)
 
@@ -105,7 +107,7 @@ class Inputs:
     def silent(self, camera: str) -> bool:
         """Tell whether a camera sends nothing any more."""
         silent_s = self.cameras[camera].silent_s(time.monotonic_ns())
-        return silent_s > self._values['stale_timeout_s']
+        return silent_s > self._values['silent_timeout_s']
 
     def remind(self) -> None:
         """Say what is waited for, every few seconds; call it from a timer."""
@@ -130,7 +132,7 @@ class Inputs:
     def _subscribe(self, camera: str) -> None:
         name = topics.IMAGES[camera]
         compressed = self._values['input.transport'] == 'compressed'
-        topic = topics.compressed_topic(self._node, name) if compressed else name
+        topic = compressed_topic(self._node, name) if compressed else name
         subscriber = Subscriber(
             self._node, CompressedImage if compressed else Image, topic,
             qos_profile=qos_profile_sensor_data,
@@ -140,7 +142,7 @@ class Inputs:
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
         subscriber.registerCallback(lambda message: self._received(camera, message))
         self.cameras[camera] = Camera(subscriber.sub.topic_name)
-        info_topic = topics.camera_info_topic(self._node, topics.INFOS[camera], name)
+        info_topic = camera_info_topic(self._node, topics.INFOS[camera], name)
         self._subscriptions += [subscriber.sub, self._node.create_subscription(
             CameraInfo, info_topic, lambda message: self._received_info(camera, message),
             qos_profile_sensor_data)]
@@ -150,9 +152,15 @@ class Inputs:
         other = 'visible' if camera == 'infrared' else 'infrared'
         self._note_arrival(camera, now_ns)
         if self._alone(camera, other, now_ns):
-            self._on_job(Job(**{other: None, camera: message}, received_ns=now_ns))
+            self._hand_over(Capture(**{other: None, camera: message}, received_ns=now_ns))
         else:
             self._synchroniser.add(camera, message, now_ns)
+
+    def _paired(self, infrared: Image, visible: Image, received_ns: int, skew_ns: int) -> None:
+        self._hand_over(Capture(infrared, visible, received_ns, skew_ns))
+
+    def _hand_over(self, capture: Capture) -> None:
+        self._on_capture(capture._replace(visible_info=self.cameras['visible'].info))
 
     def _note_arrival(self, camera: str, now_ns: int) -> None:
         state = self.cameras[camera]
@@ -167,7 +175,7 @@ class Inputs:
         Where both were silent, as at the start, the other one gets as long to come back.
         """
         waited_ns = now_ns - max(self.cameras[camera].resumed_ns, self.cameras[other].last_ns)
-        return waited_ns * 1e-9 > self._values['stale_timeout_s']
+        return waited_ns * 1e-9 > self._values['silent_timeout_s']
 
     def _received_info(self, camera: str, message: CameraInfo) -> None:
         self.cameras[camera].info = message

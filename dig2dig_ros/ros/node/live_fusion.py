@@ -1,4 +1,4 @@
-"""What the worker does with each job: from two messages to the published fusion."""
+"""What the worker does with each capture: from two messages to the published fusion."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 from rclpy.node import Node
+from std_msgs.msg import Header
 
+from dig2dig_ros.camera.preparation import BadImage, Preparation, Prepared
+from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.messages import make_reader
+from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.engine_session import EngineSession
 from dig2dig_ros.ros.node.outputs import Outputs
-from dig2dig_ros.ros.node.processing import BadImage, Job, Processing, Sources
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
-from dig2dig_ros.ros.node.synchronisation import stamp_ns
 
 LOG_PERIOD_S = 5.0
 
@@ -22,7 +25,6 @@ class LiveFusion:
 
     Attributes:
         failure: why no further frame can be fused; empty while all is well.
-        visible_info: newest camera_info of the visible camera.
     """
 
     def __init__(self, node: Node, values: Mapping[str, Any], outputs: Outputs,
@@ -38,21 +40,22 @@ class LiveFusion:
         self._statistics = statistics
         self._make_session = make_session
         self._values = self._wanted = values
-        self._processing = Processing(values)
+        self._preparation = Preparation(
+            values, make_reader(values['input.transport'], values['input.conversion']))
+        self._visible_frame_id: str | None = None
         self._session = make_session(values)
         self._reset = False
         self._restarted = False
         self._last_stamp_ns = 0
         self._engine_status = self._session.describe()
         self.failure = ''
-        self.visible_info = None
 
     def apply(self, values: Mapping[str, Any]) -> None:
-        """Have changed, valid parameters taken before the next job."""
+        """Have changed, valid parameters taken before the next capture."""
         self._wanted = values
 
     def reset(self) -> None:
-        """Have everything that carries over forgotten before the next job."""
+        """Have everything that carries over forgotten before the next capture."""
         self._reset = True
 
     @property
@@ -64,24 +67,24 @@ class LiveFusion:
         """Free the engine."""
         self._session.close()
 
-    def handle(self, job: Job) -> None:
-        """Process one job; nothing that goes wrong with it stops the next one."""
+    def handle(self, capture: Capture) -> None:
+        """Process one capture; nothing that goes wrong with it stops the next one."""
         try:
             self._take_changes()
-            if job.is_pair:
-                self._fuse(job)
+            if capture.is_pair:
+                self._fuse(capture)
             else:
-                self._alone(job)
+                self._alone(capture)
         except BadImage as error:
-            self._statistics.lose(job.is_pair, 'bad input', error=str(error))
+            self._statistics.lose(capture.is_pair, 'bad input', error=str(error))
             self._logger.error(str(error), throttle_duration_sec=LOG_PERIOD_S)
         except Exception as error:  # an engine's error must not stop later frames
-            self._failed(job, error)
+            self._failed(capture, error)
 
     def _take_changes(self) -> None:
         if self._values is not self._wanted:
             self._values = self._wanted
-            self._processing.apply(self._values)
+            self._preparation.apply(self._values)
             self._session.apply(self._values)
             self._outputs.apply(self._values)
         if self._reset:
@@ -89,57 +92,67 @@ class LiveFusion:
             self._start_over()
 
     def _start_over(self) -> None:
-        self._processing.reset()
+        self._preparation.reset()
         self._session.reset()
 
-    def _fuse(self, job: Job) -> None:
+    def _fuse(self, capture: Capture) -> None:
         limit_s = self._values['sync.max_age_s']
-        age_s = self._age_s(job)
+        age_s = self._age_s(capture)
         if limit_s and age_s > limit_s:
             self._statistics.lose(True, 'stale')
             return
-        if stamp_ns(job.visible) < self._last_stamp_ns:
+        if stamp_ns(capture.visible) < self._last_stamp_ns:
             self._start_over()
-        self._last_stamp_ns = stamp_ns(job.visible)
-        sources = self._processing.prepare(job)
+        self._last_stamp_ns = stamp_ns(capture.visible)
+        sources = self._prepare(capture)
         result = self._session.fuse(sources.infrared, sources.visible, sources.valid)
-        self._publish(sources, result.image, *result.weights)
+        self._publish(capture, result.image, *result.weights)
         self._statistics.fused(FrameRecord(
-            done_s=time.monotonic(), stamp_ms=1e3 * self._age_s(job),
-            receive_ms=1e-6 * (time.monotonic_ns() - job.received_ns),
-            engine_ms=result.timing.total_ms, skew_ms=1e-6 * job.skew_ns),
+            done_s=time.monotonic(), stamp_ms=1e3 * self._age_s(capture),
+            receive_ms=1e-6 * (time.monotonic_ns() - capture.received_ns),
+            engine_ms=result.timing.total_ms, skew_ms=1e-6 * capture.skew_ns),
             result.weights.mean(axis=(1, 2)))
         self._restarted = False
         self._engine_status = self._session.describe()
 
-    def _age_s(self, job: Job) -> float:
-        return 1e-9 * (self._node.get_clock().now().nanoseconds - stamp_ns(job.visible))
+    def _prepare(self, capture: Capture) -> Prepared:
+        prepared = self._preparation.prepare(capture.infrared, capture.visible)
+        if capture.visible is not None:
+            self._visible_frame_id = capture.visible.header.frame_id
+        return prepared
 
-    def _alone(self, job: Job) -> None:
-        """Treat an image whose partner camera is silent as `on_stale` says."""
-        policy = self._values['on_stale']
+    def _age_s(self, capture: Capture) -> float:
+        return 1e-9 * (self._node.get_clock().now().nanoseconds - stamp_ns(capture.visible))
+
+    def _alone(self, capture: Capture) -> None:
+        """Treat an image whose partner camera is silent as `on_silent` says."""
+        policy = self._values['on_silent']
         if policy == 'passthrough':
-            sources = self._processing.prepare(job)
+            sources = self._prepare(capture)
             image = sources.visible if sources.infrared is None else sources.infrared
             share = np.full(image.shape[:2], sources.visible is None, np.float32)
-            self._publish(sources, image, share, 1 - share)
+            self._publish(capture, image, share, 1 - share)
             self._statistics.count('passed through')
         elif policy == 'hold' and self._outputs.repeat():
             self._statistics.count('held')
         else:
             self._statistics.lose(False, 'partner camera silent')
 
-    def _publish(self, sources: Sources, image: np.ndarray, infrared_weights: np.ndarray,
+    def _publish(self, capture: Capture, image: np.ndarray, infrared_weights: np.ndarray,
                  visible_weights: np.ndarray) -> None:
+        header = capture.header
+        if capture.visible is None and self._visible_frame_id is not None:
+            # Infrared alone is in the visible frame, if that is known; the time is its own.
+            header = Header(stamp=header.stamp, frame_id=self._visible_frame_id)
         self._outputs.publish(
-            sources.header, image,
-            {'infrared': infrared_weights, 'visible': visible_weights}, self.visible_info)
+            header, image, {'infrared': infrared_weights, 'visible': visible_weights},
+            capture.visible_info)
 
-    def _failed(self, job: Job, error: Exception) -> None:
+    def _failed(self, capture: Capture, error: Exception) -> None:
         if not self._node.context.ok():
             return  # the process is ending, and with it the publishers
         text = f'{type(error).__name__}: {error}'
-        self._statistics.lose(job.is_pair, 'engine error', error=text)
+        self._statistics.lose(capture.is_pair, 'engine error', error=text)
         self._logger.error(f'a pair could not be fused: {text}',
                            throttle_duration_sec=LOG_PERIOD_S)
         # After a CUDA error nothing works any more in that context but, with luck, a new engine.

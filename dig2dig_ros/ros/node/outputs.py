@@ -1,5 +1,6 @@
 """What the node publishes for each frame."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,13 +11,14 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from dig2dig_ros.ros import topics
+from dig2dig_ros import topics
 from dig2dig_ros.ros.messages import ImageWriter, write_compressed
 from dig2dig_ros.ros.qos import (
     PublisherEventCallbacks,
     QoSOfferedIncompatibleQoSInfo,
     policy_name,
 )
+from dig2dig_ros.ros.remapping import camera_info_topic, compressed_topic
 
 DEPTH = 2
 
@@ -33,14 +35,14 @@ class Outputs:
         self._values = values
         self.incompatible: dict[str, str] = {}
         self._image = self._publisher(Image, topics.FUSED_IMAGE)
-        self._info = self._publisher(CameraInfo, topics.camera_info_topic(
+        self._info = self._publisher(CameraInfo, camera_info_topic(
             node, topics.FUSED_INFO, topics.FUSED_IMAGE))
         self._weights = {camera: self._publisher(Image, name)
                          for camera, name in topics.WEIGHTS.items()}
         self._compressed = None
         if values['output.compressed'] != 'none':
             self._compressed = self._publisher(
-                CompressedImage, topics.compressed_topic(node, topics.FUSED_IMAGE))
+                CompressedImage, compressed_topic(node, topics.FUSED_IMAGE))
         self._writer = ImageWriter()
         self._weight_writers = {camera: ImageWriter() for camera in topics.CAMERAS}
         self._published = False
@@ -66,8 +68,9 @@ class Outputs:
         self._image.publish(self._writer.write(image, encoding, header))
         self._published = True
         if camera_info is not None and self._info.get_subscription_count():
-            camera_info.header = header
-            self._info.publish(camera_info)
+            stamped = copy.copy(camera_info)  # the object belongs to the executor's thread
+            stamped.header = header
+            self._info.publish(stamped)
         for camera, publisher in self._weights.items():
             if publisher.get_subscription_count():
                 publisher.publish(self._weight_writers[camera].write(

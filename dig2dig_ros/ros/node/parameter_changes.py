@@ -5,10 +5,10 @@ from typing import Any
 
 from rclpy.node import Node
 
+from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node.engine_session import fusion_settings
 from dig2dig_ros.ros.node.parameters import PARAMETERS
-from dig2dig_ros.ros.node.processing import Processing
 from dig2dig_ros.ros.parameter_table import read
 
 # Upstream's synchroniser has nothing of this.
@@ -45,6 +45,6 @@ def check_change(node: Node, changed: Mapping[str, Any],
                              'clean it up first (ros2 lifecycle set)')
     values = read(node, PARAMETERS, changed)
     check_together(values)
-    Processing(values)
+    Preparation(values)
     fusion_settings(values)
     return values

@@ -1,8 +1,7 @@
 """The fusion node's parameters."""
 
-from dig2dig_ros.ros.parameter_table import Parameter
-
-IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+from dig2dig_ros.camera.preparation import settings_fields
+from dig2dig_ros.ros.parameter_table import Parameter, from_field
 
 PARAMETERS = (
     # What pairs.
@@ -33,29 +32,8 @@ PARAMETERS = (
     Parameter('input.conversion', 'own',
               'own table of encodings, or cv_bridge where it loads',
               choices=('own', 'cv_bridge'), changes='configure'),
-    # Infrared to 8 bits.
-    Parameter('thermal.agc', 'percentile',
-              'automatic gain control of 16-bit and float infrared: percentile (of the frame, '
-              'smoothed), range (fixed radiometric range) or none (the high byte)',
-              choices=('percentile', 'range', 'none')),
-    Parameter('thermal.low_percentile', 1.0, 'this percentile becomes black',
-              bounds=(0.0, 100.0)),
-    Parameter('thermal.high_percentile', 99.0, 'this percentile becomes white',
-              bounds=(0.0, 100.0)),
-    Parameter('thermal.smoothing', 0.9,
-              'share of the previous limits kept at each frame; 0: none, flickers',
-              bounds=(0.0, 0.999)),
-    Parameter('thermal.minimum', 0.0, 'counts or degrees that become black, for agc range',
-              bounds=(-1e6, 1e6)),
-    Parameter('thermal.maximum', 65535.0, 'counts or degrees that become white, for agc range',
-              bounds=(-1e6, 1e6)),
-    Parameter('thermal.crop_rows', 0,
-              'rows of telemetry cut off the infrared image, at the bottom (positive) or '
-              'top (negative)', bounds=(-1000, 1000)),
-    Parameter('registration.homography', IDENTITY,
-              'row-major 3x3 homography from infrared pixels to visible pixels; the identity '
-              'stretches the infrared image over the visible one',
-              bounds=(-1e6, 1e6), length=9),
+    # Infrared to 8 bits, and onto the visible image.
+    *(from_field(name, field) for name, field in settings_fields()),
     # The engine.
     Parameter('engine.mode', 'one-pass',
               "one-pass: one network batch, no sampling, the fastest; sample: the paper's "
@@ -98,10 +76,10 @@ PARAMETERS = (
               choices=('latest', 'every'), changes='configure'),
     Parameter('queue_limit', 256, 'pairs kept at most with queue every', bounds=(1, 100_000),
               changes='configure'),
-    Parameter('on_stale', 'passthrough',
+    Parameter('on_silent', 'passthrough',
               'when one camera is silent: passthrough the other, hold (repeat the last fused '
               'image) or stop', choices=('passthrough', 'hold', 'stop')),
-    Parameter('stale_timeout_s', 1.0, 'a camera is silent after this, in seconds',
+    Parameter('silent_timeout_s', 1.0, 'a camera is silent after this, in seconds',
               bounds=(0.05, 60.0)),
     Parameter('lazy', True, 'no inference while nobody subscribes to an output'),
     Parameter('autostart', True, 'configure and activate at start', changes='start'),

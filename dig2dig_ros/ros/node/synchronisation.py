@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from dig2dig_ros.camera.pairing import NearestPairer
+from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS
 
 try:
     from message_filters import ApproximateTimeSynchronizer, SimpleFilter, Subscriber
@@ -38,12 +40,6 @@ APPROXIMATE_QUEUE = 10
 
 # Both synchronisers give their callbacks infrared, visible, the arrival of the later one on the
 # steady clock, and the skew, infrared minus visible, in nanoseconds.
-
-
-def stamp_ns(message: Any) -> int:
-    """Return a message's acquisition time; 0 where the driver left it empty."""
-    stamp = message.header.stamp
-    return stamp.sec * 1_000_000_000 + stamp.nanosec
 
 
 class NearestSynchroniser(SimpleFilter):
@@ -145,7 +141,7 @@ class ApproximateSynchroniser(SimpleFilter):
 
     def reset(self) -> None:
         """Start over after a jump in time."""
-        self._last_ns = dict.fromkeys(('infrared', 'visible'), 0)
+        self._last_ns = dict.fromkeys(CAMERAS, 0)
         self._inputs = {camera: SimpleFilter() for camera in self._last_ns}
         self._policy = ApproximateTimeSynchronizer(
             list(self._inputs.values()), APPROXIMATE_QUEUE, self._slop_s)

@@ -1,22 +1,6 @@
-"""Topic names: which there are, and how siblings follow a remapped image topic."""
+"""How the sibling topics of an image follow it where the user remaps it."""
 
 from rclpy.node import Node
-
-INFRARED_IMAGE = 'infrared/image_raw'
-INFRARED_INFO = 'infrared/camera_info'
-VISIBLE_IMAGE = 'visible/image_raw'
-VISIBLE_INFO = 'visible/camera_info'
-FUSED_IMAGE = 'fused/image'
-FUSED_COMPRESSED = 'fused/image/compressed'
-FUSED_INFO = 'fused/camera_info'
-INFRARED_WEIGHTS = 'fused/weights/infrared'
-VISIBLE_WEIGHTS = 'fused/weights/visible'
-DIAGNOSTICS = '/diagnostics'
-
-CAMERAS = ('infrared', 'visible')
-IMAGES = {'infrared': INFRARED_IMAGE, 'visible': VISIBLE_IMAGE}
-INFOS = {'infrared': INFRARED_INFO, 'visible': VISIBLE_INFO}
-WEIGHTS = {'infrared': INFRARED_WEIGHTS, 'visible': VISIBLE_WEIGHTS}
 
 
 def _follow(node: Node, name: str, image_topic: str, derived: str) -> str:

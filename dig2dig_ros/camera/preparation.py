@@ -1,0 +1,152 @@
+"""From what two cameras sent to what the engine takes: 8 bits, aligned, with validity. No ROS.
+
+The node, `fuse-bag` and `fuse` prepare their pairs here and nowhere else, so that a recorded
+pair gives the same picture in all three.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.camera.registration import RegistrationSettings
+from dig2dig_ros.camera.thermal import ThermalSettings, without_telemetry
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS
+
+Reader = Callable[[Any], np.ndarray]
+"""From a message to H x W or H x W x 3 BGR; uint8, uint16 or float32."""
+
+GROUPS = {'thermal': ThermalSettings, 'registration': RegistrationSettings}
+
+
+def settings_fields() -> Iterator[tuple[str, dataclasses.Field]]:
+    """Give every setting by its full name, such as `thermal.agc`."""
+    for group, settings in GROUPS.items():
+        for field in dataclasses.fields(settings):
+            yield f'{group}.{field.name}', field
+
+
+class BadImage(InputError):
+    """An image that cannot be used; names the camera."""
+
+
+class Prepared(NamedTuple):
+    """A pair as the engine takes it, or what there is of it.
+
+    Attributes:
+        infrared: uint8 H x W in the visible frame, hot as white; None without infrared.
+        visible: uint8 H x W or H x W x 3 BGR; None without visible.
+        valid: bool H x W, False where infrared has no pixel; None where it has all of them.
+        raw: infrared as it was sent, less telemetry, not aligned; None without infrared.
+    """
+
+    infrared: np.ndarray | None
+    visible: np.ndarray | None
+    valid: np.ndarray | None
+    raw: np.ndarray | None = None
+
+
+class Preparation:
+    """Prepares the pairs of two cameras in order; keeps what carries over between them."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None,
+                 read: Reader = read_pixels) -> None:
+        """Make it from settings.
+
+        :param values: by full name, see `settings_fields`; others are ignored, those left out
+            have their defaults.
+        :param read: of the messages given to `prepare`.
+        :raises InputError: where a value cannot be used.
+        """
+        self._read = read
+        self._size: tuple[int, int] | None = None
+        self._settings: dict[str, Any] = {}
+        self.apply(values or {})
+
+    def apply(self, values: Mapping[str, Any]) -> None:
+        """Take changed settings; only the groups in which something changes start over.
+
+        :raises InputError: where a value cannot be used; all settings are then as before.
+        """
+        settings = {group: _gathered(group, values) for group in GROUPS}
+        thermal, registration = settings['thermal'], settings['registration']
+        built = None
+        if self._settings.get('registration') != registration:
+            built = registration.build()
+        if self._settings.get('thermal') != thermal:
+            self._gains = dict(zip(CAMERAS, thermal.gain_controls(), strict=True))
+        if built is not None:
+            self._registration = built
+        self._settings = settings
+
+    def reset(self) -> None:
+        """Forget the frames seen, as after a jump in time."""
+        for gain in self._gains.values():
+            gain.reset()
+
+    def prepare(self, infrared: Any, visible: Any) -> Prepared:
+        """Read and prepare two messages; None stands for a camera that sent nothing.
+
+        Infrared alone comes in the size of the last visible image, if there was one.
+
+        :raises BadImage: where a message cannot be used.
+        """
+        return self.prepare_images(
+            *(None if message is None else _named(camera, self._read, message)
+              for camera, message in zip(CAMERAS, (infrared, visible), strict=True)))
+
+    def prepare_images(self, infrared: np.ndarray | None,
+                       visible: np.ndarray | None) -> Prepared:
+        """Prepare two images.
+
+        :param infrared: h x w or h x w x 3 BGR, uint8, uint16 or float32; None: not there.
+        :param visible: H x W or H x W x 3 BGR, the same.
+        :raises BadImage: where one cannot be used.
+        """
+        if visible is not None:
+            visible = _named('visible', self._gains['visible'], visible)
+            self._size = visible.shape[:2]
+        if infrared is None:
+            return Prepared(None, visible, None)
+        raw = _named('infrared', self._grey, infrared)
+        eight_bits = _named('infrared', self._hot_as_white, raw)
+        if visible is not None:
+            aligned, valid = self._registration.apply(eight_bits, visible)
+        else:
+            aligned, valid = self.align(eight_bits)
+        return Prepared(aligned, visible, valid, raw)
+
+    def align(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Bring an infrared image, of any depth, where the last one was brought.
+
+        :returns: the image in the visible frame, and where it is valid (None: everywhere).
+        """
+        return self._registration.align(image, *(self._size or image.shape[:2]))
+
+    def _grey(self, image: np.ndarray) -> np.ndarray:
+        if image.ndim == 3:
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return without_telemetry(image, self._settings['thermal'].crop_rows)
+
+    def _hot_as_white(self, raw: np.ndarray) -> np.ndarray:
+        image = self._gains['infrared'](raw)
+        return 255 - image if self._settings['thermal'].polarity == 'black-hot' else image
+
+
+def _gathered(group: str, values: Mapping[str, Any]) -> Any:
+    """Make the settings of a group from values by full name."""
+    names = {field.name: f'{group}.{field.name}' for field in dataclasses.fields(GROUPS[group])}
+    return GROUPS[group](**{
+        name: tuple(values[full]) if isinstance(values[full], list) else values[full]
+        for name, full in names.items() if full in values})
+
+
+def _named(camera: str, function: Callable[[Any], np.ndarray], argument: Any) -> np.ndarray:
+    try:
+        return function(argument)
+    except InputError as error:
+        raise BadImage(f'{camera} image: {error}') from error
