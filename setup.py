@@ -1,10 +1,21 @@
 """Packaging of dig2dig: an ament_python package that is also a plain Python distribution."""
 
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
 PACKAGE = 'dig2dig'
+SHARE = f'share/{PACKAGE}'
+
+
+def files_of(folder: str, suffixes: str = '') -> list[tuple[str, list[str]]]:
+    """The files of a folder and of those in it, each with the place to install it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(Path(folder).rglob('*')):
+        if path.is_file() and path.name.endswith(suffixes):
+            found.setdefault(f'{SHARE}/{path.parent.as_posix()}', []).append(path.as_posix())
+    return list(found.items())
+
 
 setup(
     name=PACKAGE,
@@ -13,9 +24,11 @@ setup(
     package_data={'dig2dig_ros.prior': ['weights/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
-        (f'share/{PACKAGE}', ['package.xml']),
-        (f'share/{PACKAGE}/launch', glob('launch/*.launch.py')),
-        (f'share/{PACKAGE}/config', glob('config/*')),
+        (SHARE, ['package.xml', 'README.md', 'CHANGELOG.rst', 'LICENSE']),
+        *files_of('launch', '.launch.py'),
+        *files_of('config'),
+        # The log and the messages point to these pages.
+        *files_of('docs'),
     ],
     python_requires='>=3.10',
     install_requires=[
@@ -26,13 +39,21 @@ setup(
         'tqdm>=4.60',
     ],
     extras_require={
-        # A robot has these from apt or rosdep; on PyPI they are for machines without ROS.
+        # A robot has these from apt or rosdep; on PyPI they are for machines without ROS: Jazzy,
+        # and Kilted as the second distribution that is tested.
         'ros': [
             'ros-rclpy[fastrtps]==7.1.6',
             'ros-diagnostic-msgs==5.3.6',
             'ros-geometry-msgs==5.3.6',
             'ros-sensor-msgs==5.3.6',
             'ros-std-msgs==5.3.6',
+        ],
+        'ros-kilted': [
+            'ros-rclpy[fastrtps]==9.1.2',
+            'ros-diagnostic-msgs==5.5.1',
+            'ros-geometry-msgs==5.5.1',
+            'ros-sensor-msgs==5.5.1',
+            'ros-std-msgs==5.5.1',
         ],
         'bag': ['rosbags>=0.10'],
         'cpu': ['openvino>=2024.4'],
@@ -51,4 +72,7 @@ setup(
     maintainer_email='maintainers@dig2dig.dev',
     description='Live diffusion fusion of infrared and visible cameras (Dig2DIG) for ROS 2',
     license='Apache-2.0',
+    url='https://arxiv.org/abs/2503.18627',
+    author='dig2dig maintainers',
+    author_email='maintainers@dig2dig.dev',
 )
