@@ -8,9 +8,12 @@ import argparse
 import datetime
 import os
 import pickle
+import signal
+import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -18,7 +21,14 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior.checkpoint import load_prior, save_compact
 from dig2dig_ros.prior.compact import SIZES, CompactPrior
 from dig2dig_ros.prior.crops import CropSampler, load_folders
-from dig2dig_ros.prior.training import AUTOCAST, Trainer, TrainingSettings, denoising_psnr
+from dig2dig_ros.prior.team import Team, run_team, torchrun_team
+from dig2dig_ros.prior.training import (
+    AUTOCAST,
+    CURVE_POINTS,
+    Trainer,
+    TrainingSettings,
+    denoising_psnr,
+)
 
 SAVE_INTERVAL_S = 60.0
 
@@ -47,24 +57,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='arithmetic of the network')
     parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto',
                         help='where to train')
+    parser.add_argument('--devices', type=int, default=1, metavar='N',
+                        help='processes that share each batch (DistributedDataParallel): one a '
+                             'GPU, or so many on the CPU; torchrun can start them, too')
     parser.add_argument('--seed', type=int, default=default.seed, help='of weights, crops, noise')
     parser.add_argument('--resume', action='store_true',
                         help='go on from the state file beside the output')
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, save, report."""
+    """Train, save, report; in as many processes as wanted."""
     _check(arguments)
+    team = torchrun_team()
+    (team or Team(0, arguments.devices)).share(arguments.batch)
+    if team:
+        # torchrun ends its processes with the signal that it was sent itself.
+        with team.assembled(signals=(signal.SIGINT, signal.SIGTERM)):
+            return train(arguments, team)
+    if arguments.devices > 1:
+        return run_team(arguments.devices, train, arguments)
+    return train(arguments, Team())
+
+
+def train(arguments: argparse.Namespace, team: Team) -> int:
+    """Be one process of a training."""
     settings = TrainingSettings(
         size=arguments.size, steps=arguments.steps, minutes=arguments.minutes,
         batch=arguments.batch, crop=arguments.crop, learning_rate=arguments.learning_rate,
         precision=arguments.precision, seed=arguments.seed)
-    images = load_folders(arguments.images)
-    held_out = load_folders(arguments.validate)
+    images = load_folders(arguments.images, quiet=not team.leads)
     torch.backends.cudnn.benchmark = True  # every batch has one shape
+    held_out = load_folders(arguments.validate, quiet=True) if team.leads else {}
     flat = [image for folder in images.values() for image in folder]
-    trainer = Trainer(settings, CropSampler(flat, settings.crop, _device(arguments.device)),
-                      _initial(arguments.initial, settings.size))
+    trainer = Trainer(
+        settings, CropSampler(flat, settings.crop, _device(arguments.device, team)),
+        _initial(arguments.initial, settings.size), team)
     state_file = arguments.output.with_suffix('.state')
     if arguments.resume:
         _load_state(trainer, state_file)
@@ -73,22 +100,28 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _train(trainer, arguments.output, state_file, sources)
     except KeyboardInterrupt:
+        if not team.leads:
+            raise
         _save(trainer, arguments.output, state_file, _recipe(trainer, sources))
         print(f'stopped at step {trainer.steps_done}; --resume goes on from {state_file}')
         raise
-    recipe = _recipe(trainer, sources)
-    for name, folder in held_out.items():
-        recipe.setdefault('denoising_psnr_db', {})[name] = denoising_psnr(trainer.average, folder)
-        print(f'denoising PSNR (dB by timestep), {name}: {recipe["denoising_psnr_db"][name]}')
-    save_compact(trainer.average, arguments.output, recipe)
-    state_file.unlink(missing_ok=True)
-    print(f'{arguments.output}: {trainer.prior.kind}, {trainer.steps_done} steps, '
-          f'loss {trainer.loss:.4f}')
+    if team.leads:
+        _finish(trainer, arguments.output, _recipe(trainer, sources), held_out)
+        state_file.unlink(missing_ok=True)
     return 0
 
 
+def _finish(trainer: Trainer, output: Path, recipe: dict,
+            held_out: dict[str, list[np.ndarray]]) -> None:
+    for name, folder in held_out.items():
+        recipe.setdefault('denoising_psnr_db', {})[name] = denoising_psnr(trainer.average, folder)
+        print(f'denoising PSNR (dB by timestep), {name}: {recipe["denoising_psnr_db"][name]}')
+    save_compact(trainer.average, output, recipe)
+    print(f'{output}: {trainer.prior.kind}, {trainer.steps_done} steps, loss {trainer.loss:.4f}')
+
+
 def _check(arguments: argparse.Namespace) -> None:
-    for name in ('steps', 'batch', 'crop', 'learning_rate', 'minutes'):
+    for name in ('steps', 'batch', 'crop', 'learning_rate', 'minutes', 'devices'):
         value = getattr(arguments, name)
         if value is not None and not value > 0:
             raise InputError(f'--{name.replace("_", "-")} is {value}; it must be above 0')
@@ -102,12 +135,18 @@ def _check(arguments: argparse.Namespace) -> None:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str, team: Team) -> torch.device:
+    """This process's device; under torchrun, LOCAL_RANK counts those of its machine."""
     if name == 'cuda' and not torch.cuda.is_available():
         raise InputError('--device is cuda, but PyTorch sees no CUDA device; use cpu or auto')
-    if name == 'auto':
-        name = 'cuda' if torch.cuda.is_available() else 'cpu'
-    return torch.device(name)
+    if name == 'cpu' or not torch.cuda.is_available():
+        return torch.device('cpu')
+    number, count = int(os.environ.get('LOCAL_RANK', team.rank)), torch.cuda.device_count()
+    if number >= count:
+        raise InputError(f'{number + 1} devices are asked of this machine; PyTorch sees {count}')
+    device = torch.device('cuda', number)
+    torch.cuda.set_device(device)
+    return device
 
 
 def _initial(path: Path | None, size: str) -> CompactPrior | None:
@@ -121,8 +160,11 @@ def _initial(path: Path | None, size: str) -> CompactPrior | None:
 
 
 def _train(trainer: Trainer, output: Path, state_file: Path, sources: dict) -> None:
+    if not trainer.team.leads:
+        trainer.run(lambda _: None)
+        return
     saved_at = time.monotonic()
-    bar = tqdm(total=1000, unit='‰', desc=f'train {trainer.prior.kind}',
+    bar = tqdm(disable=None, total=1000, unit='‰', desc=f'train {trainer.prior.kind}',
                bar_format='{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}')
 
     def report(trainer: Trainer) -> None:
@@ -132,6 +174,9 @@ def _train(trainer: Trainer, output: Path, state_file: Path, sources: dict) -> N
         if time.monotonic() - saved_at > SAVE_INTERVAL_S:
             _save(trainer, output, state_file, _recipe(trainer, sources))
             saved_at = time.monotonic()
+            if bar.disable:  # a log has no use for a bar
+                print(f'{trainer.progress:.1%}, step {trainer.steps_done}, '
+                      f'loss {trainer.loss:.4f}', file=sys.stderr)
 
     with bar:
         trainer.run(report)
@@ -157,9 +202,17 @@ def _recipe(trainer: Trainer, sources: dict) -> dict:
         'precision': settings.precision,
         'seed': settings.seed,
         'device': _device_name(trainer.device),
+        'devices': trainer.team.size,
         'loss': round(trainer.loss, 5),
+        'loss_curve': _thinned(trainer.curve),
         'date': datetime.date.today().isoformat(),
     }
+
+
+def _thinned(curve: list[tuple[int, float]]) -> list[list[float]]:
+    """At most about a hundred points, the last one among them."""
+    every = max(1, len(curve) // CURVE_POINTS)
+    return [[steps, round(loss, 5)] for steps, loss in curve[::-every][::-1]]
 
 
 def _device_name(device: torch.device) -> str:
@@ -176,8 +229,9 @@ def _save(trainer: Trainer, output: Path, state_file: Path, recipe: dict) -> Non
 
 def _load_state(trainer: Trainer, state_file: Path) -> None:
     try:
-        state = torch.load(state_file, map_location=trainer.device, weights_only=True)
-        trainer.load_state_dict(state)
+        state = trainer.team.leads and torch.load(
+            state_file, map_location='cpu', weights_only=True)
+        trainer.load_state_dict(trainer.team.from_leader(state))
     except FileNotFoundError:
         raise InputError(f'{state_file}: no such file; nothing to resume') from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError,

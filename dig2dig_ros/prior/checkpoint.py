@@ -5,13 +5,14 @@ checked against the architecture that it claims before a weight is used.
 """
 
 import json
+import os
 import zipfile
 from importlib import resources
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from dig2dig_ros.errors import InputError
@@ -48,6 +49,8 @@ def load_prior(checkpoint: str | Path | None, device: torch.device) -> Prior:
 def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
     """Write the weights in half precision, the recipe in their metadata and as JSON beside them.
 
+    The weights appear whole or not at all.
+
     :param path: ends in .safetensors; the model card takes its name with .json.
     :param recipe: what the prior was trained on and how; JSON-serialisable.
     """
@@ -61,7 +64,10 @@ def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
     }
     tensors = {name: tensor.detach().to('cpu', torch.float16).contiguous()
                for name, tensor in prior.network.state_dict().items()}
-    save_file(tensors, path, metadata=metadata)
+    # Not by save_file, which writes for the owner only whatever the umask.
+    draft = path.with_name(f'.{path.name}.draft')
+    draft.write_bytes(save(tensors, metadata))
+    os.replace(draft, path)
     path.with_suffix('.json').write_text(json.dumps(recipe, indent=2) + '\n')
 
 

@@ -25,9 +25,11 @@ def load_luminance(path: Path) -> np.ndarray:
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
-def load_folders(folders: Iterable[Path]) -> dict[str, list[np.ndarray]]:
+def load_folders(
+        folders: Iterable[Path], quiet: bool = False) -> dict[str, list[np.ndarray]]:
     """Read every image below the folders.
 
+    :param quiet: show no progress bar; there is none off a terminal either.
     :returns: luminance images by folder name; sorted by path, so that a seed means the same
         crops everywhere.
     :raises InputError: naming a folder that is missing or holds no image.
@@ -39,7 +41,8 @@ def load_folders(folders: Iterable[Path]) -> dict[str, list[np.ndarray]]:
         paths = sorted(path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES)
         if not paths:
             raise InputError(f'{folder}: holds no images ({", ".join(SUFFIXES)})')
-        loaded = [load_luminance(path) for path in tqdm(paths, f'load {folder.name}', leave=False)]
+        loaded = [load_luminance(path) for path in tqdm(
+            paths, f'load {folder.name}', leave=False, disable=quiet or None)]
         images.setdefault(folder.resolve().name, []).extend(loaded)
     return images
 

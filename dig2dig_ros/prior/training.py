@@ -12,6 +12,7 @@ from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.compact import SIGMA_DATA, SIZES, CompactPrior, input_levels, seeded
 from dig2dig_ros.prior.crops import CropSampler
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
+from dig2dig_ros.prior.team import Team
 
 REPORTED_TIMESTEPS = (10, 25, 50, 100, 150, 300, 500, 800, 999)
 AUTOCAST = {'fp32': None, 'bf16': torch.bfloat16}
@@ -21,6 +22,8 @@ EMA_DECAY = 0.999
 WARM_UP_STEPS = 200
 LEAST_NOISE = 0.1
 LOSS_SPAN_STEPS = 200
+# Reading the loss waits for the device.
+LOSS_EVERY_STEPS, CURVE_POINTS = 50, 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +68,23 @@ def timestep_weights() -> torch.Tensor:
 
 
 class Trainer:
-    """The state of a training and its step; deterministic for a seed on one device."""
+    """The state of a training and its step; deterministic for a seed on one device.
+
+    Attributes:
+        loss: running mean over the last steps.
+        curve: (steps done, loss) as the training went.
+    """
 
     def __init__(self, settings: TrainingSettings, sampler: CropSampler,
-                 initial: CompactPrior | None = None):
-        """Start from random weights, or from those of `initial`, a prior of the same size."""
+                 initial: CompactPrior | None = None, team: Team | None = None):
+        """Start from random weights, or from those of `initial`, a prior of the same size.
+
+        :param team: the processes that share each batch; None for this one alone.
+        :raises InputError: where they cannot share it evenly.
+        """
         self.settings, self.sampler, self.device = settings, sampler, sampler.device
+        self.team = team or Team()
+        self._share = self.team.share(settings.batch)
         self.prior = seeded(SIZES[settings.size], settings.seed).to(self.device)
         self.average = seeded(SIZES[settings.size], settings.seed).to(self.device).eval()
         if initial is not None:
@@ -81,6 +95,8 @@ class Trainer:
             weight_decay=0, fused=self.device.type == 'cuda')
         self.steps_done, self.seconds_done = 0, 0.0
         self.loss = math.nan
+        self.curve: list[tuple[int, float]] = []
+        self._network = self.team.join(self.prior.network)
         self._running_loss = torch.zeros((), device=self.device)
         self._generator = torch.Generator(self.device)
         self._alpha_bar = alpha_bar_table().float().to(self.device)
@@ -94,17 +110,34 @@ class Trainer:
         return min(self.steps_done / self.settings.steps, 1.0)
 
     def run(self, report: Callable[['Trainer'], None]) -> None:
-        """Train to the end, calling `report` after every step."""
+        """Train to the end, calling `report` after every step.
+
+        :raises KeyboardInterrupt: after a whole step, where a process of a team was interrupted.
+        """
         self.prior.train()
         while self.progress < 1:
             started = time.monotonic()
             self._step()
-            if self.steps_done % 50 == 0:
-                self.loss = self._running_loss.item()  # the only wait for the device
             self.steps_done += 1
+            if (self.steps_done - 1) % self._loss_every == 0:
+                self._read_loss()
             self.seconds_done += time.monotonic() - started
+            self.seconds_done, interrupted = self.team.agree(self.seconds_done)
             report(self)
-        self.loss = self._running_loss.item()
+            if interrupted:
+                raise KeyboardInterrupt
+        self._read_loss()
+
+    @property
+    def _loss_every(self) -> int:
+        if self.settings.minutes is not None:
+            return LOSS_EVERY_STEPS
+        return max(1, min(LOSS_EVERY_STEPS, self.settings.steps // CURVE_POINTS))
+
+    def _read_loss(self) -> None:
+        self.loss = self._running_loss.item()  # the only wait for the device
+        if not self.curve or self.curve[-1][0] < self.steps_done:
+            self.curve.append((self.steps_done, self.loss))
 
     def _step(self) -> None:
         # Seeding every step makes a resumed training draw what an unbroken one draws.
@@ -120,13 +153,17 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.prior.parameters(), 1.0)
         self.optimizer.step()
         self._follow()
-        self._running_loss.lerp_(loss.detach(), 1 / min(self.steps_done + 1, LOSS_SPAN_STEPS))
+        span = min(self.steps_done + 1, LOSS_SPAN_STEPS)
+        self._running_loss.lerp_(self.team.mean(loss.detach()), 1 / span)
 
     def _loss(self) -> torch.Tensor:
-        clean = self.sampler.sample(self.settings.batch, self._generator)
-        timesteps = torch.multinomial(self._timestep_weights, len(clean), replacement=True,
+        batch = self.settings.batch
+        clean = self.sampler.sample(batch, self._generator)
+        timesteps = torch.multinomial(self._timestep_weights, batch, replacement=True,
                                       generator=self._generator)
         noise = torch.randn(clean.shape, device=self.device, generator=self._generator)
+        # Of what all processes drew alike, this one's part.
+        clean, timesteps, noise = (drawn[self._share] for drawn in (clean, timesteps, noise))
         signal = self._alpha_bar[timesteps][:, None, None, None]
         noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise
         c_in, c_skip = self.prior.preconditioning[timesteps][:, :, None, None, None].unbind(1)
@@ -134,7 +171,7 @@ class Trainer:
         target = (clean - c_skip * noised) / SIGMA_DATA
         dtype = AUTOCAST[self.settings.precision]
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
-            predicted = self.prior.network(c_in * noised, levels)
+            predicted = self._network(c_in * noised, levels)
         errors = (predicted.float() - target).square().mean((1, 2, 3))
         # EDM's weights, 1 / noise^2, but for the last few timesteps, where next to nothing is
         # left to denoise and they would drown the rest.
@@ -155,6 +192,7 @@ class Trainer:
             'average': self.average.network.state_dict(),
             'optimizer': self.optimizer.state_dict(),
             'running_loss': self._running_loss,
+            'curve': self.curve,
             'steps_done': self.steps_done,
             'seconds_done': self.seconds_done,
         }
@@ -165,6 +203,7 @@ class Trainer:
         self.average.network.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])
         self._running_loss.copy_(state['running_loss'])
+        self.curve = [tuple(point) for point in state.get('curve', [])]
         self.steps_done, self.seconds_done = state['steps_done'], state['seconds_done']
 
 
