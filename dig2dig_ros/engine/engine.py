@@ -1,13 +1,14 @@
 """FusionEngine: images in, fused image and weight maps out."""
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device, threads_for
+from dig2dig_ros.engine.frame import Frame, check_sources, fill_invalid
 from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
 from dig2dig_ros.engine.pipeline import FusionPipeline
@@ -15,14 +16,8 @@ from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.engine.tiling import BoundedPrior
 from dig2dig_ros.engine.transfer import Stopwatch, Transfer
-from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
-
-# Fused luminance h x w, shares in the picture K x h x w, and images through the network.
-Fusion = tuple[torch.Tensor, torch.Tensor, int]
-Method = Callable[
-    [FusionPipeline, torch.Tensor, torch.Tensor, Callable[[], None]], Fusion]
 
 # A live camera has one size, and the anytime scale switches between a few settings.
 KEPT_PIPELINES = 8
@@ -90,44 +85,61 @@ class FusionEngine:
             its weight there is 0. At every pixel some source must be valid.
         :raises InputError: naming the source that is wrong, and how.
         """
-        return self.run(sources, valid, _fuse_alone)
+        with self.computing(sources):
+            frame = self.enter(sources, valid)
+            weighed = frame.pipeline.weigh(frame.sources, frame.valid)
+            frame.watch.mark()
+            fused = frame.pipeline.sample(frame.sources, weighed)
+            frame.watch.mark()
+            calls = frame.pipeline.level_calls(len(sources)) + frame.pipeline.step_calls()
+            return self.leave(frame, fused, weighed.shares, calls)
 
-    @torch.inference_mode()
-    def run(
+    @contextlib.contextmanager
+    def computing(self, sources: Sequence[np.ndarray]) -> Iterator[None]:
+        """Within, tensors keep no gradients, and torch takes the threads that suit the frame."""
+        pixels = int(np.prod(sources[0].shape[:2])) if sources else 0
+        with (torch.inference_mode(),
+              threads_for(pixels) if self._prior.own_threads else contextlib.nullcontext()):
+            yield
+
+    def enter(
             self, sources: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None,
-            method: Method, settings: FusionSettings | None = None) -> FusionResult:
-        """Take images to the device, fuse their luminance by a method, and bring all back.
+            settings: FusionSettings | None = None) -> Frame:
+        """Take images to the device and to the size that the network works at.
 
-        :param method: called with the pipeline, the sources and their validity (None where all
-            pixels are valid) at the working size, and a function that it calls when the weights
-            are there.
+        :param sources: as for `fuse`; so are `valid` and what is raised.
         :param settings: of this frame, in place of the engine's.
         """
         watch = Stopwatch(self._device)
         height, width = check_sources(sources, valid)
         pipeline = self._pipeline(settings or self.settings, height, width)
-        with threads_for(height * width) if self._prior.own_threads else nullcontext():
-            return self._run(sources, valid, method, pipeline, watch)
-
-    def _run(
-            self, sources: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None,
-            method: Method, pipeline: FusionPipeline, watch: Stopwatch) -> FusionResult:
         images = [self._transfer.upload(source, slot) for slot, source in enumerate(sources)]
         luminances = [luminance(image) for image in images]
-        masks = self._masks(valid or [], *sources[0].shape[:2])
-        stacked = torch.stack(luminances) / 127.5 - 1
+        masks = self._masks(valid or [], height, width)
+        full = torch.stack(luminances) / 127.5 - 1
         if masks is not None:
-            stacked = fill_invalid(stacked, masks)
-        working = pipeline.size.enter(stacked)
+            full = fill_invalid(full, masks)
+        frame = Frame(
+            pipeline, images, luminances, full, masks, pipeline.size.enter(full),
+            None if masks is None else pipeline.size.enter(masks), watch)
         watch.mark()
-        working_masks = None if masks is None else pipeline.size.enter(masks)
-        fused, shares, calls = method(pipeline, working, working_masks, watch.mark)
-        watch.mark()
-        fused, shares = pipeline.size.leave(fused, shares, working, stacked, masks)
+        return frame
+
+    def leave(
+            self, frame: Frame, fused: torch.Tensor, shares: torch.Tensor,
+            calls: int) -> FusionResult:
+        """Bring a fused frame back to its own size, to colour, and to the host.
+
+        :param fused: luminance, h x w in [-1, 1], at the working size.
+        :param shares: of the sources in it, K x h x w, summing to 1 over K.
+        :param calls: images that went through the network.
+        """
+        fused, shares = frame.pipeline.size.leave(
+            fused, shares, frame.sources, frame.full, frame.full_valid)
         image = self._transfer.download(
-            with_chroma((fused + 1) * 127.5, images, luminances), slot=0)
+            with_chroma((fused + 1) * 127.5, frame.images, frame.luminances), slot=0)
         shares = self._transfer.download(shares, slot=1)
-        timing = Timing(*watch.finish(), calls)
+        timing = Timing(*frame.watch.finish(), calls)
         return FusionResult(self._transfer.keep(image), self._transfer.keep(shares), timing)
 
     @torch.inference_mode()
@@ -168,67 +180,3 @@ class FusionEngine:
         return torch.stack([
             everywhere if mask is None else self._transfer.upload(mask, len(valid) + slot).float()
             for slot, mask in enumerate(valid)])
-
-
-def _fuse_alone(
-        pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor | None,
-        weighed: Callable[[], None]) -> Fusion:
-    """Fuse a frame that has nothing to do with the one before."""
-    weighing = pipeline.weigh(sources, valid)
-    weighed()
-    fused = pipeline.sample(sources, weighing)
-    calls = pipeline.level_calls(len(sources)) + pipeline.step_calls()
-    return fused, weighing.shares, calls
-
-
-def check_sources(
-        sources: Sequence[np.ndarray],
-        valid: Sequence[np.ndarray | None] | None) -> tuple[int, int]:
-    """Refuse what cannot be fused.
-
-    :returns: height and width of the frames.
-    :raises InputError: naming the source by number, what is wrong with it and what is right.
-    """
-    if len(sources) < 2:
-        raise InputError(f'{len(sources)} source(s) given; a fusion takes at least 2')
-    size = sources[0].shape[:2]
-    for number, source in enumerate(sources, start=1):
-        name = f'source {number} of {len(sources)}'
-        if source.dtype != np.uint8:
-            raise InputError(f'{name} is {source.dtype}; it must be uint8')
-        if source.ndim not in (2, 3) or (source.ndim == 3 and source.shape[2] != 3):
-            raise InputError(f'{name} has shape {source.shape}; it must be H x W or H x W x 3')
-        if 0 in source.shape:
-            raise InputError(f'{name} has shape {source.shape}; it must not be empty')
-        if source.shape[:2] != size:
-            raise InputError(f'{name} is {source.shape[1]}x{source.shape[0]} pixels and source 1 '
-                             f'is {size[1]}x{size[0]}; all must have one size')
-    _check_masks(valid, len(sources), size)
-    return size
-
-
-def _check_masks(
-        valid: Sequence[np.ndarray | None] | None, count: int, size: tuple[int, int]) -> None:
-    if valid is None:
-        return
-    if len(valid) != count:
-        raise InputError(f'{len(valid)} validity masks for {count} sources; give one for each')
-    for number, mask in enumerate(valid, start=1):
-        if mask is not None and (mask.shape != size or mask.dtype != bool):
-            raise InputError(f'validity mask {number} is {mask.dtype} of shape {mask.shape}; '
-                             f'it must be bool of shape {size}')
-    if all(mask is not None for mask in valid) and not np.any(valid, axis=0).all():
-        raise InputError('some pixels are valid in no source; each needs one at least')
-
-
-def fill_invalid(sources: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Where a source has no pixel, give it the mean of those that have.
-
-    Whatever stands there gets no weight, but it is in the network's view: an edge at the border
-    of the footprint would be taken for information.
-
-    :param sources: K x H x W.
-    :param valid: K x H x W, 0 or 1.
-    """
-    others = (valid * sources).sum(dim=0) / valid.sum(dim=0)
-    return torch.where(valid > 0, sources, others)

@@ -1,15 +1,16 @@
 """FusionStream: a live camera's frames repeat, so most of the last frame's work still holds."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from dig2dig_ros.engine.anytime import Calls, LatencyController, warm_step
-from dig2dig_ros.engine.engine import Fusion, FusionEngine
-from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
+from dig2dig_ros.engine.engine import FusionEngine
+from dig2dig_ros.engine.frame import Frame
+from dig2dig_ros.engine.pipeline import Weighed
 from dig2dig_ros.engine.result import FusionResult
 from dig2dig_ros.engine.settings import FusionSettings
 
@@ -31,9 +32,7 @@ LONGEST_HOLD = 15
 class _Memory:
     """The frame before: what it was, and what was made of it."""
 
-    pipeline: FusionPipeline
-    sources: torch.Tensor
-    valid: torch.Tensor | None
+    frame: Frame
     weighed: Weighed
     fused: torch.Tensor
     held: int
@@ -63,8 +62,6 @@ class FusionStream:
         self._engine = engine
         self._controller = LatencyController(latency_budget_ms) if latency_budget_ms > 0 else None
         self._memory: _Memory | None = None
-        self._start = 'cold'
-        self._ran = Calls(0, 0)
 
     def reset(self) -> None:
         """Forget the past, as after a jump in time or to another scene."""
@@ -77,48 +74,41 @@ class FusionStream:
         settings = self._engine.settings
         if self._controller:
             settings = self._controller.choose(settings, len(sources))
-        result = self._engine.run(sources, valid, self._method, settings)
+        with self._engine.computing(sources):
+            frame = self._engine.enter(sources, valid, settings)
+            pipeline, past = frame.pipeline, self._memory
+            moved = _moved(past, frame)
+            share = 1.0 if moved is None else float(moved.mean())
+            still = share < STILL_SHARE and past.held < LONGEST_HOLD
+            weighed = past.weighed if still else pipeline.weigh(frame.sources, frame.valid)
+            frame.watch.mark()
+            calls = Calls(0 if still else pipeline.level_calls(len(sources)),
+                          pipeline.step_calls())
+            start, guess, first = 'cold' if share >= CUT_SHARE else 'warm', None, 0
+            if calls.steps and share < CUT_SHARE:
+                guess = torch.where(moved > 0, weighed.ladder(frame.sources), past.fused)
+            elif calls.steps and self._controller and not self._controller.holds(settings, calls):
+                start, guess = 'cut short', weighed.ladder(frame.sources)
+            if guess is not None:
+                first = warm_step(calls.steps)
+                calls = Calls(calls.levels, pipeline.step_calls(first))
+            fused = pipeline.sample(frame.sources, weighed, guess, first)
+            frame.watch.mark()
+            self._memory = _Memory(frame, weighed, fused, past.held + 1 if still else 0)
+            result = self._engine.leave(frame, fused, weighed.shares, sum(calls))
         if self._controller:
-            self._controller.observe(settings, result.timing, self._ran)
-        self.running = f'{describe(settings)}, {self._start}'
+            self._controller.observe(settings, result.timing, calls)
+        self.running = f'{describe(settings)}, {"still" if still else start}'
         return result
 
-    def _method(
-            self, pipeline: FusionPipeline, sources: torch.Tensor, valid: torch.Tensor | None,
-            weighed: Callable[[], None]) -> Fusion:
-        past = self._memory
-        moved = _moved(past, pipeline, sources, valid)
-        share = 1.0 if moved is None else float(moved.mean())
-        still = share < STILL_SHARE and past.held < LONGEST_HOLD
-        weighing = past.weighed if still else pipeline.weigh(sources, valid)
-        weighed()
-        self._start = 'cold' if share >= CUT_SHARE else 'still' if still else 'warm'
-        level_calls = 0 if still else pipeline.level_calls(len(sources))
-        guess, first = None, 0
-        if pipeline.step_calls():
-            if share < CUT_SHARE:
-                guess = torch.where(moved > 0, weighing.ladder(sources), past.fused)
-                first = warm_step(pipeline.step_calls())
-            elif self._controller and not self._controller.holds(
-                    pipeline.settings, Calls(level_calls, pipeline.step_calls())):
-                guess = weighing.ladder(sources)
-                first = warm_step(pipeline.step_calls())
-                self._start = 'cut short'
-        fused = pipeline.sample(sources, weighing, guess, first)
-        self._memory = _Memory(
-            pipeline, sources, valid, weighing, fused, past.held + 1 if still else 0)
-        self._ran = Calls(level_calls, pipeline.step_calls(first))
-        return fused, weighing.shares, sum(self._ran)
 
-
-def _moved(
-        past: _Memory | None, pipeline: FusionPipeline, sources: torch.Tensor,
-        valid: torch.Tensor | None) -> torch.Tensor | None:
+def _moved(past: _Memory | None, frame: Frame) -> torch.Tensor | None:
     """1 where a source changed since the frame before, h x w; None where there is no before."""
-    if (past is None or past.pipeline is not pipeline or past.sources.shape != sources.shape
-            or not _same(past.valid, valid)):
+    if (past is None or past.frame.pipeline is not frame.pipeline
+            or past.frame.sources.shape != frame.sources.shape
+            or not _same(past.frame.valid, frame.valid)):
         return None
-    change = functional.avg_pool2d(sources - past.sources, BLOCK_PX).abs().amax(dim=0)
+    change = functional.avg_pool2d(frame.sources - past.frame.sources, BLOCK_PX).abs().amax(dim=0)
     blocks = functional.max_pool2d(
         (change > MOTION_THRESHOLD).float()[None], MOTION_REACH_BLOCKS, stride=1,
         padding=MOTION_REACH_BLOCKS // 2)[0]

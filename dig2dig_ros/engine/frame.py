@@ -1,0 +1,89 @@
+"""One frame on its way through the engine."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from dig2dig_ros.engine.pipeline import FusionPipeline
+from dig2dig_ros.engine.transfer import Stopwatch
+from dig2dig_ros.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """K images on the device, as they came and at the size that the network works at.
+
+    Attributes:
+        pipeline: what is fixed for the frame's size and settings.
+        images: as they came, uint8, H x W or H x W x 3 (BGR).
+        luminances: their BT.601 Y, H x W, 0..255.
+        full: the luminances in [-1, 1], K x H x W.
+        full_valid: K x H x W, 1 where a source has a pixel, else 0; None where all have all.
+        sources: `full` at the working size, K x h x w.
+        valid: `full_valid` at the working size, above 0 where a source has a pixel; or None.
+        watch: marks the stages of `Timing`.
+    """
+
+    pipeline: FusionPipeline
+    images: list[torch.Tensor]
+    luminances: list[torch.Tensor]
+    full: torch.Tensor
+    full_valid: torch.Tensor | None
+    sources: torch.Tensor
+    valid: torch.Tensor | None
+    watch: Stopwatch
+
+
+def check_sources(
+        sources: Sequence[np.ndarray],
+        valid: Sequence[np.ndarray | None] | None) -> tuple[int, int]:
+    """Refuse what cannot be fused.
+
+    :returns: height and width of the frames.
+    :raises InputError: naming the source by number, what is wrong with it and what is right.
+    """
+    if len(sources) < 2:
+        raise InputError(f'{len(sources)} source(s) given; a fusion takes at least 2')
+    size = sources[0].shape[:2]
+    for number, source in enumerate(sources, start=1):
+        name = f'source {number} of {len(sources)}'
+        if source.dtype != np.uint8:
+            raise InputError(f'{name} is {source.dtype}; it must be uint8')
+        if source.ndim not in (2, 3) or (source.ndim == 3 and source.shape[2] != 3):
+            raise InputError(f'{name} has shape {source.shape}; it must be H x W or H x W x 3')
+        if 0 in source.shape:
+            raise InputError(f'{name} has shape {source.shape}; it must not be empty')
+        if source.shape[:2] != size:
+            raise InputError(f'{name} is {source.shape[1]}x{source.shape[0]} pixels and source 1 '
+                             f'is {size[1]}x{size[0]}; all must have one size')
+    _check_masks(valid, len(sources), size)
+    return size
+
+
+def _check_masks(
+        valid: Sequence[np.ndarray | None] | None, count: int, size: tuple[int, int]) -> None:
+    if valid is None:
+        return
+    if len(valid) != count:
+        raise InputError(f'{len(valid)} validity masks for {count} sources; give one for each')
+    for number, mask in enumerate(valid, start=1):
+        if mask is not None and (mask.shape != size or mask.dtype != bool):
+            raise InputError(f'validity mask {number} is {mask.dtype} of shape {mask.shape}; '
+                             f'it must be bool of shape {size}')
+    if all(mask is not None for mask in valid) and not np.any(valid, axis=0).all():
+        raise InputError('some pixels are valid in no source; each needs one at least')
+
+
+def fill_invalid(sources: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Where a source has no pixel, give it the mean of those that have.
+
+    Whatever stands there gets no weight, but it is in the network's view: an edge at the border
+    of the footprint would be taken for information.
+
+    :param sources: K x H x W.
+    :param valid: K x H x W, 0 or 1.
+    """
+    others = (valid * sources).sum(dim=0) / valid.sum(dim=0)
+    return torch.where(valid > 0, sources, others)
