@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,18 +16,11 @@ from dig2dig_ros import topics  # noqa: E402
 from dig2dig_ros.ros import synthetic_cameras  # noqa: E402
 from dig2dig_ros.ros.node.engine_session import fusion_settings  # noqa: E402
 from dig2dig_ros.ros.node.parameters import PARAMETERS  # noqa: E402
+from dig2dig_ros.settings import FusionSettings  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / 'docs' / 'node.md').read_text(encoding='utf-8')
 DEFAULTS = {row.name: row.default for row in PARAMETERS}
-
-
-def documented_rows():
-    """The parameter tables of docs/node.md: name -> (type, default, changes)."""
-    row = re.compile(r'^\| `([\w.]+)` \| ([\w ]+) \| `(.*?)` \| .*? \| (live|configure|start) \|',
-                     re.MULTILINE)
-    return {match[1]: (match[2], yaml.safe_load(match[3]), match[4])
-            for match in row.finditer(DOCUMENT)}
 
 
 def flat(tree, prefix=''):
@@ -36,10 +31,11 @@ def flat(tree, prefix=''):
             yield prefix + name, value
 
 
-def test_documented_parameters_are_those_of_the_code():
-    table = (*PARAMETERS, *synthetic_cameras.PARAMETERS)
-    assert documented_rows() == {
-        row.name: (row.type_name, row.default, row.changes) for row in table}
+def test_generated_files_are_up_to_date():
+    """Where this fails, run: python scripts/generate_docs.py."""
+    check = subprocess.run([sys.executable, ROOT / 'scripts' / 'generate_docs.py', '--check'],
+                           capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stdout + check.stderr
 
 
 def test_the_configuration_holds_every_parameter_at_its_default():
@@ -74,11 +70,15 @@ def test_the_layouts_show_topics_that_exist():
     assert {'/' + display['Topic']['Value'] for display in displays} <= known
 
 
-def test_the_defaults_are_the_engines():
-    settings = fusion_settings(DEFAULTS)
-    from dig2dig_ros.engine import FusionSettings
-    # Live the fastest mode is the default; all else is as for the command line.
-    assert settings == FusionSettings(mode='one-pass')
+def test_the_node_runs_live_by_default():
+    assert fusion_settings(DEFAULTS, 'cpu') == FusionSettings.preset('live', 'cpu')
+    assert fusion_settings(DEFAULTS, 'cuda:0') == FusionSettings.preset('live', 'cuda')
+
+
+def test_parameters_go_before_the_preset():
+    values = DEFAULTS | {'engine.preset': 'paper', 'engine.steps': 25, 'engine.normalise': True}
+    assert fusion_settings(values, 'cpu') == FusionSettings.preset(
+        'paper', steps=25, normalise=True)
 
 
 def test_the_shared_memory_profile_has_room_for_images():
@@ -96,13 +96,3 @@ def test_the_launch_arguments_are_documented_in_the_launch_file():
                         'rviz'}
     used = set(re.findall(r"LaunchConfiguration\('(\w+)'\)", text))
     assert used <= declared
-
-
-def test_engine_parameters_have_the_engines_defaults():
-    """All but those that a live node chooses for itself."""
-    from dig2dig_ros.engine import FusionSettings
-    own = {'engine.mode', 'engine.interval'}
-    for parameter in PARAMETERS:
-        name = parameter.name.removeprefix('engine.')
-        if parameter.name not in own and hasattr(FusionSettings, name):
-            assert parameter.default == getattr(FusionSettings, name), parameter.name

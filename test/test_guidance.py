@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dig2dig_ros.engine.guidance import EmGuide, PullGuide, ReweightedGuide, make_guide
-from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.settings import FusionSettings
 
 
 def waves(phase, height=32, width=48):

@@ -69,6 +69,14 @@ def test_the_engine_fuses_live_and_changes_live(live):
     assert 'one-pass' in running['one-pass']
     live.spin_until(lambda: 'DIG-4' in live.diagnostics['running'], 'the new mode')
     assert live.diagnostics['device'] == 'cpu'
+    assert live.diagnostics['preset'] == 'live with mode sample, steps 4'
+    # What was set by hand stays, all else follows the preset.
+    assert live.set_parameters(engine__preset='paper', engine__mode='preset') == ''
+    assert (live.get_parameter('engine.steps'), live.get_parameter('engine.t_max')) == (
+        4, 'preset')
+    fused_at(live, 3, lambda: publish(3))
+    live.spin_until(lambda: 'DIG-4, S = 4, em' in live.diagnostics['running'], 'the preset')
+    assert live.diagnostics['preset'] == 'paper with steps 4'
 
 
 @pytest.mark.parametrize('codec', ['png', 'jpg'])

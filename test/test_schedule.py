@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dig2dig_ros.engine.schedule import Schedule, dig_timesteps, signal_and_noise
-from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.settings import FusionSettings
 
 
 def test_alpha_bar_is_guided_diffusions_linear_schedule():

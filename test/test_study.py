@@ -68,7 +68,18 @@ def test_a_json_grid_with_regions(tmp_path):
     assert grid.curves == Curves(levels=4, regions={'a': {'man': [1, 2, 3, 4]}})
 
 
+def test_a_preset_is_the_base_of_every_cell_that_names_none(tmp_path):
+    path = grid_file(tmp_path, """
+        base: {steps: 20}
+        cells: {a: {}, b: {steps: 5}, c: {preset: live, levels: 2}}""")
+    cells = load_grid(path, 'paper', 'cpu').cells
+    assert cells == {'a': FusionSettings.preset('paper', steps=20),
+                     'b': FusionSettings.preset('paper', steps=5),
+                     'c': FusionSettings.preset('live', 'cpu', steps=20, levels=2)}
+
+
 @pytest.mark.parametrize(('text', 'complaint'), [
+    ('cells: {a: {preset: papier}}', 'preset is .papier'),
     ('cells: [', 'cannot be read as YAML'),
     ('[1, 2]', 'not a mapping'),
     ('title: empty', 'declares no cells'),

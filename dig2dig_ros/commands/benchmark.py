@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     report = run_benchmark(engine, fuse, width, height, arguments.frames)
     report |= {name: getattr(engine.settings, name) for name in (
         'mode', 'steps', 'interval', 'guidance', 'draws', 'levels', 'scale')}
+    report['preset'] = getattr(arguments, 'preset', None)
     report |= {'stream': arguments.stream, 'latency_budget_ms': arguments.latency_budget_ms}
     report['running'] = stream.running if stream else describe(engine.settings)
     _print(report)

@@ -1,52 +1,36 @@
 """The options that every command with an engine shares."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 
-from dig2dig_ros.engine.settings import CHOICES, FusionSettings
-
-_HELP = {
-    'mode': 'sample: the paper\'s reverse process; one-pass: the ladder, no sampling',
-    'steps': 'N of DIG-N, the sampling timesteps',
-    'interval': 'S, sampling steps between two refreshes of the weights; left out: 15, or all '
-                'steps where they are fewer',
-    'guidance': 'how the sources correct the estimate at each step',
-    'weighting': 'dig: Eq. 11; uniform: 1/K everywhere',
-    'divergence': 'l of DIG, Eq. 8',
-    'strength': 'share of the way that ladder and plain guidance pull, 0..1',
-    'temperature': 'of the softmax over DIG',
-    'base_temperature': 'of the softmax over the coarsest level of the ladder',
-    'window': 'side of the box window over the divergence, pixels, odd',
-    'power': 'p of the timestep law t_max (1 - i/(N-1))^p',
-    't_max': 'highest timestep, 1..999',
-    'levels': 'levels of the one-pass ladder',
-    'sampler': 'reverse step',
-    'draws': 'noise draws averaged in each level; 1 is the paper, 0 adds no noise',
-    'precision': 'of the network',
-    'scale': 'size of the network\'s input relative to the frame, (0, 1]',
-    'seed': 'of all noise',
-}
+from dig2dig_ros.settings import KNOBS, PRESETS, FusionSettings
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add one option for every setting, and the device and checkpoint."""
+    """Add the preset, one option for every setting, and the device and checkpoint."""
     group = parser.add_argument_group('engine')
-    for field in dataclasses.fields(FusionSettings):
-        if field.type is bool or field.type == 'bool':
-            continue
-        group.add_argument(
-            f'--{field.name.replace("_", "-")}', type=type(field.default),
-            choices=CHOICES.get(field.name), help=_HELP[field.name],
-            default=None if field.name == 'interval' else field.default)
-    group.add_argument(
-        '--normalise', action=argparse.BooleanOptionalAction,
-        default=FusionSettings.normalise,
-        help='measure DIG in units of its mean magnitude; Eq. 11 as printed does not')
+    add_preset_option(group)
+    for knob in KNOBS:
+        kind = {'action': argparse.BooleanOptionalAction} if knob.kind is bool else {
+            'type': knob.kind, 'choices': knob.choices,
+            'metavar': None if knob.choices else knob.kind.__name__.upper()}
+        default = '' if knob.default is None else f' (default: {knob.default})'
+        option = group.add_argument(
+            f'--{knob.name.replace("_", "-")}', help=knob.description + default, **kind)
+        # Only what is given takes the place of the preset's.
+        option.default = argparse.SUPPRESS
     group.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     group.add_argument('--checkpoint', type=Path, metavar='FILE',
                        help='prior: tiny, small or medium (embedded), .safetensors of `dig2dig '
                             'train`, or guided-diffusion .pt (default: by device)')
+
+
+def add_preset_option(parser: argparse._ActionsContainer) -> None:
+    """Add `--preset`."""
+    parser.add_argument(
+        '--preset', choices=tuple(PRESETS), default=argparse.SUPPRESS,
+        help='settings in place of the defaults; single ones go before it; ' + '; '.join(
+            f'{name}: {preset.description}' for name, preset in PRESETS.items()))
 
 
 def settings_from(arguments: argparse.Namespace) -> FusionSettings:
@@ -54,9 +38,8 @@ def settings_from(arguments: argparse.Namespace) -> FusionSettings:
 
     :raises InputError: for a value out of range.
     """
-    values = {field.name: getattr(arguments, field.name)
-              for field in dataclasses.fields(FusionSettings)}
-    if arguments.interval is None:
-        # So that `--steps 5` alone is no contradiction.
-        values['interval'] = max(1, min(FusionSettings.interval, arguments.steps))
-    return FusionSettings(**values)
+    given = {knob.name: getattr(arguments, knob.name) for knob in KNOBS
+             if hasattr(arguments, knob.name)}
+    if 'preset' in arguments:
+        return FusionSettings.preset(arguments.preset, arguments.device, **given)
+    return FusionSettings(**given)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dig2dig_ros.commands.engine_options import add_preset_option
 from dig2dig_ros.commands.evaluate import add_source_options, source_folders
 from dig2dig_ros.engine import FusionEngine, FusionSettings
 from dig2dig_ros.engine.device import resolve_device
@@ -40,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--video', action='store_true',
                         help='the images are the frames of a video, in the order of their stems: '
                              'fuse them as a live stream, and follow flicker, time and weights')
+    add_preset_option(parser)
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--checkpoint', type=Path, metavar='FILE',
                         help='prior weights, in place of the embedded ones')
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     :returns: 1 where pairs had to be left out.
     """
-    grid = load_grid(arguments.grid)
+    grid = load_grid(arguments.grid, getattr(arguments, 'preset', None), arguments.device)
     folders = source_folders(arguments)
     pairs, unmatched = match_folders(list(folders.values()))
     pairs, faults = fit_pairs(choose(pairs, arguments.limit, arguments.video))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dig2dig_ros.engine.result import Timing
 from dig2dig_ros.engine.schedule import Schedule
-from dig2dig_ros.engine.settings import FusionSettings
+from dig2dig_ros.settings import FusionSettings
 
 # Sampling steps of the rungs below the settings' own.
 STEPS = (100, 50, 25, 20, 15, 10, 7, 5, 3)

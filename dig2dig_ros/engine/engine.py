@@ -13,11 +13,11 @@ from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
 from dig2dig_ros.engine.pipeline import FusionPipeline
 from dig2dig_ros.engine.result import FusionResult, Timing
-from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.engine.tiling import BoundedPrior
 from dig2dig_ros.engine.transfer import Stopwatch, Transfer
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
+from dig2dig_ros.settings import FusionSettings
 
 # A live camera has one size, and the anytime scale switches between a few settings.
 KEPT_PIPELINES = 8

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import torch
 
-from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.settings import FusionSettings
 
 Guide = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -14,8 +14,8 @@ from dig2dig_ros.engine.ladder import base_weights, fuse_bands
 from dig2dig_ros.engine.resolution import WorkingSize
 from dig2dig_ros.engine.sampler import noised, sample
 from dig2dig_ros.engine.schedule import Schedule
-from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.prior.base import Prior
+from dig2dig_ros.settings import FusionSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
+from dig2dig_ros.settings import FusionSettings
 
 
 def dig_timesteps(steps: int, t_max: int, power: float) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from dig2dig_ros.engine.engine import FusionEngine
 from dig2dig_ros.engine.frame import Frame
 from dig2dig_ros.engine.pipeline import Weighed
 from dig2dig_ros.engine.result import FusionResult
-from dig2dig_ros.engine.settings import FusionSettings
+from dig2dig_ros.settings import FusionSettings
 
 # A block has moved where the mean of some source over its 8 x 8 pixels changed by more than 4 of
 # 255 levels: seven deviations of a sensor noise of 3 levels. The prior's multiple holds the block.

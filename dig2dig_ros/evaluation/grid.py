@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dig2dig_ros.engine.settings import FusionSettings
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.settings import KNOBS, FusionSettings
 
 Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
@@ -44,12 +44,15 @@ class Grid:
     curves: Curves | None = None
 
 
-def load_grid(path: Path) -> Grid:
+def load_grid(path: Path, preset: str | None = None, device: str = 'auto') -> Grid:
     """Read a grid file.
 
     Keys: `title`; `base`, settings of every cell; `axes`, lists of values by setting, of which
     every combination is a cell; `cells`, further cells by name; `curves`.
+    `preset` among the settings of the base or a cell takes the others from that preset.
 
+    :param preset: of all cells that name none; None for the defaults of `FusionSettings`.
+    :param device: that runs the cells; presets may depend on it.
     :raises InputError: naming the file and the key, where something is wrong.
     """
     import yaml
@@ -59,12 +62,12 @@ def load_grid(path: Path) -> Grid:
         raise InputError(f'{path} cannot be read as YAML or JSON: '
                          f'{" ".join(str(error).split())}') from error
     try:
-        return _grid(content, path.stem)
+        return _grid(content, path.stem, preset, device)
     except (InputError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f'{path}: {error}') from error
 
 
-def _grid(content: Any, stem: str) -> Grid:
+def _grid(content: Any, stem: str, preset: str | None, device: str) -> Grid:
     if not isinstance(content, dict):
         raise InputError('is not a mapping; see docs/results.md for the keys')
     unknown = content.keys() - {'title', 'base', 'axes', 'cells', 'curves'}
@@ -73,7 +76,8 @@ def _grid(content: Any, stem: str) -> Grid:
                          'curves')
     base = content.get('base') or {}
     wanted = _combinations(content.get('axes') or {}) | (content.get('cells') or {})
-    cells = {str(name): _settings({**base, **(changes or {})}) for name, changes in wanted.items()}
+    cells = {str(name): _settings({'preset': preset, **base, **(changes or {})}, device)
+             for name, changes in wanted.items()}
     curves = Curves(**content['curves']) if 'curves' in content else None
     if not cells and not curves:
         raise InputError('declares no cells; give axes, cells or curves')
@@ -90,9 +94,11 @@ def _combinations(axes: Mapping[str, list]) -> dict[str, dict]:
             dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())}
 
 
-def _settings(values: Mapping[str, Any]) -> FusionSettings:
-    known = {field.name for field in dataclasses.fields(FusionSettings)}
-    unknown = values.keys() - known
+def _settings(values: dict[str, Any], device: str) -> FusionSettings:
+    preset = values.pop('preset')
+    known = [knob.name for knob in KNOBS]
+    unknown = values.keys() - set(known)
     if unknown:
-        raise InputError(f'unknown setting {min(unknown)!r}; known are {", ".join(sorted(known))}')
-    return FusionSettings(**values)
+        raise InputError(f'unknown setting {min(unknown)!r}; known are preset, {", ".join(known)}')
+    return FusionSettings(**values) if preset is None else FusionSettings.preset(
+        preset, device, **values)

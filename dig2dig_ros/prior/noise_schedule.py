@@ -4,7 +4,7 @@ import functools
 
 import torch
 
-TRAINING_TIMESTEPS = 1000
+from dig2dig_ros.settings import TRAINING_TIMESTEPS
 
 
 @functools.cache

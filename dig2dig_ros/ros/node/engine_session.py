@@ -7,20 +7,23 @@ from typing import Any
 import numpy as np
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.node.parameters import FROM_PRESET
+from dig2dig_ros.settings import KNOBS, FusionSettings
 
 
-def fusion_settings(values: Mapping[str, Any]) -> Any:
+def fusion_settings(values: Mapping[str, Any], device: str) -> FusionSettings:
     """Make the engine's settings from the node's parameters.
 
-    :raises InputError: where they do not fit together, or torch is not installed.
+    :param device: that runs them, `cpu`, `cuda` or `cuda:N`; presets may depend on it.
+    :raises InputError: where they do not fit together.
     """
-    FusionSettings = _engine_module().FusionSettings
-    steps = values['engine.steps']
-    return FusionSettings(
-        interval=values['engine.interval'] or steps,
-        **{name: values[f'engine.{name}'] for name in (
-            'mode', 'steps', 'levels', 'guidance', 'temperature', 'base_temperature', 'scale',
-            'precision')})
+    return FusionSettings.preset(values['engine.preset'], device, **own_settings(values))
+
+
+def own_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's settings that the parameters take out of the preset's hands."""
+    return {knob.name: values[f'engine.{knob.name}'] for knob in KNOBS
+            if values[f'engine.{knob.name}'] != FROM_PRESET}
 
 
 def _engine_module() -> Any:
@@ -40,12 +43,15 @@ class EngineSession:
     def __init__(self, values: Mapping[str, Any]) -> None:
         """Load and warm up.
 
-        :raises InputError: for a device, checkpoint or setting that cannot be used.
+        :raises InputError: for a device, checkpoint or setting that cannot be used, or where
+            torch is not installed.
         """
         module = _engine_module()
-        self._settings = fusion_settings(values)
+        device = str(module.resolve_device(values['engine.device']))
+        self._settings = fusion_settings(values, device)
+        self._preset = _preset_in_words(values)
         self._engine = module.FusionEngine.load(
-            values['engine.checkpoint'] or None, values['engine.device'], self._settings)
+            values['engine.checkpoint'] or None, device, self._settings)
         self._stream = module.FusionStream(
             self._engine, latency_budget_ms=values['engine.latency_budget_ms'])
         width, height = values['engine.warm_up_size']
@@ -53,7 +59,8 @@ class EngineSession:
 
     def apply(self, values: Mapping[str, Any]) -> None:
         """Take changed settings from the next frame on."""
-        settings = fusion_settings(values)
+        settings = fusion_settings(values, self._engine.device)
+        self._preset = _preset_in_words(values)
         if settings != self._settings:
             self._engine.settings = self._settings = settings
             self._stream.reset()
@@ -75,8 +82,15 @@ class EngineSession:
     def describe(self) -> dict[str, str]:
         """Tell what runs, for diagnostics."""
         return {'device': self._engine.device, 'precision': self._engine.precision,
-                'prior': self._engine.prior_name, 'running': self._stream.running}
+                'prior': self._engine.prior_name, 'preset': self._preset,
+                'running': self._stream.running}
 
     def close(self) -> None:
         """Free the device's memory."""
         self._engine.close()
+
+
+def _preset_in_words(values: Mapping[str, Any]) -> str:
+    """The preset and the settings that go before it."""
+    own = ', '.join(f'{name} {value}' for name, value in own_settings(values).items())
+    return values['engine.preset'] + (f' with {own}' if own else '')

@@ -46,5 +46,6 @@ def check_change(node: Node, changed: Mapping[str, Any],
     values = read(node, PARAMETERS, changed)
     check_together(values)
     Preparation(values)
-    fusion_settings(values)
+    for device in ('cpu', 'cuda'):  # good on either: this thread does not know which it is
+        fusion_settings(values, device)
     return values

@@ -2,6 +2,10 @@
 
 from dig2dig_ros.camera.preparation import settings_fields
 from dig2dig_ros.ros.parameter_table import Parameter, from_field
+from dig2dig_ros.settings import KNOBS, PRESETS
+
+# What a setting of the engine says that is left to `engine.preset`.
+FROM_PRESET = 'preset'
 
 PARAMETERS = (
     # What pairs.
@@ -35,30 +39,17 @@ PARAMETERS = (
     # Infrared to 8 bits, and onto the visible image.
     *(from_field(name, field) for name, field in settings_fields()),
     # The engine.
-    Parameter('engine.mode', 'one-pass',
-              "one-pass: one network batch, no sampling, the fastest; sample: the paper's "
-              'reverse process', choices=('one-pass', 'sample')),
-    Parameter('engine.steps', 15, 'N of DIG-N, sampling timesteps', bounds=(1, 1000)),
-    Parameter('engine.interval', 0,
-              'S, steps between two refreshes of the weights, at most engine.steps; 0: one '
-              'refresh a frame', bounds=(0, 1000)),
-    Parameter('engine.guidance', 'ladder', 'how the cameras correct the sampler',
-              choices=('em', 'ddfm', 'ladder', 'plain')),
-    Parameter('engine.levels', 1, 'levels of the one-pass ladder', bounds=(1, 999)),
-    Parameter('engine.temperature', 0.3,
-              'of the softmax that makes the weights: low follows the more informative camera, '
-              'high averages', bounds=(1e-4, 1e4)),
-    Parameter('engine.base_temperature', 2.5,
-              'the same for the overall brightness: high mixes the cameras more evenly',
-              bounds=(1e-4, 1e4)),
-    Parameter('engine.scale', 1.0, 'size of the network input relative to the frame',
-              bounds=(0.05, 1.0)),
+    Parameter('engine.preset', 'live',
+              'where the engine.* settings that are left at `preset` come from; '
+              + '; '.join(f'{name}: {preset.description}' for name, preset in PRESETS.items()),
+              choices=tuple(PRESETS)),
+    *(Parameter(f'engine.{knob.name}', FROM_PRESET, knob.description, knob.bounds, knob.choices,
+                changes=knob.changes, step=knob.step, unit=knob.unit, kind=knob.kind,
+                word=FROM_PRESET) for knob in KNOBS),
     Parameter('engine.latency_budget_ms', 0.0,
               'the engine picks the longest schedule that fits; 0: the one that is set',
               bounds=(0.0, 60_000.0), changes='configure'),
     Parameter('engine.device', 'auto', 'auto, cpu, cuda or cuda:N', changes='configure'),
-    Parameter('engine.precision', 'auto', 'of the network', changes='configure',
-              choices=('auto', 'fp32', 'bf16', 'fp16')),
     Parameter('engine.checkpoint', '',
               'prior: tiny, small, medium or a weights file; empty: by device',
               changes='configure'),
