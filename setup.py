@@ -57,7 +57,8 @@ setup(
         ],
         'bag': ['rosbags>=0.10'],
         'cpu': ['openvino>=2024.4'],
-        'evaluation': ['matplotlib>=3.7', 'onnxruntime>=1.17', 'PyYAML>=6', 'scikit-image>=0.22'],
+        'evaluation': ['matplotlib>=3.7', 'onnxruntime>=1.17', 'pycocotools>=2.0.7', 'PyYAML>=6',
+                       'scikit-image>=0.22'],
         'test': ['hypothesis>=6', 'pytest>=7', 'PyYAML>=6', 'ruff>=0.6'],
     },
     entry_points={

@@ -11,17 +11,22 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dig2dig_ros.commands.evaluate import add_source_options, fused_folders, source_folders
+from dig2dig_ros.detection.detections import Detections
+from dig2dig_ros.detection.drawing import draw
+from dig2dig_ros.detection.onnx_detector import OnnxDetector
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.evaluation.detector import Detection, PersonDetector, draw
 from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.tables import align
 from dig2dig_ros.images import match_folders, read_image, to_8_bit, write_image
+
+PERSON = 'person'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--model', type=Path, required=True, metavar='FILE.onnx',
-                        help='detector of COCO classes: FastestDet, YOLOv5 or YOLOv8')
+                        help='detector with a class person: YOLOX, YOLOv5, YOLOv8, YOLO11 or '
+                             'FastestDet')
     add_source_options(parser)
     parser.add_argument('--fused', action='append', required=True, metavar='[NAME=]DIR',
                         help='folder of fused images; several times to compare methods')
@@ -36,7 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Count in every image that all folders have; 1 where some could not be read."""
     if not 0 < arguments.confidence < 1:
         raise InputError(f'--confidence is {arguments.confidence}; it must be between 0 and 1')
-    detector = PersonDetector(arguments.model, arguments.confidence)
+    detector = OnnxDetector(arguments.model, confidence=arguments.confidence)
+    if PERSON not in detector.labels:
+        raise InputError(f'{arguments.model} has no class {PERSON}; its classes are '
+                         f'{", ".join(detector.labels[:5])}, ...')
     views = source_folders(arguments) | fused_folders(arguments.fused)
     matched, unmatched = match_folders(list(views.values()))
     people, failed = {view: {} for view in views}, {}
@@ -49,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f'{stem}: {error}', file=sys.stderr)
             continue
         for view, detections in found.items():
-            people[view][stem] = [detection.confidence for detection in detections]
+            people[view][stem] = detections.scores.tolist()
     summary = {view: _summary(list(images.values())) for view, images in people.items()}
     print(_table(summary))
     print(f'{len(matched) - len(failed)} images, {len(failed)} failed, '
@@ -60,10 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _find_in_all(detector: PersonDetector, stem: str, paths: dict[str, Path],
-                 pictures: Path | None) -> dict[str, list[Detection]]:
+def _find_in_all(detector: OnnxDetector, stem: str, paths: dict[str, Path],
+                 pictures: Path | None) -> dict[str, Detections]:
     images = {view: to_8_bit(read_image(path)) for view, path in paths.items()}
+    person = detector.labels.index(PERSON)
     found = {view: detector.find(image) for view, image in images.items()}
+    found = {view: objects.where(objects.classes == person) for view, objects in found.items()}
     if pictures:
         for view, image in images.items():
             write_image(pictures / f'{stem}_{view}.jpg', draw(image, found[view]))

@@ -2,17 +2,28 @@
 
 Images of one scene share their file stem. PSNR, SSIM, VIF, SCD and MI are sums over the sources,
 MSE and CC means. With several --fused the methods stand side by side, best and second best
-marked, over the images that all of them have.
+marked, over the images that all of them have. Without --fused, and with --noise, the pairs are
+fused here. With --labels and --detector, average precision of what detectors find in the fused
+images, in each camera, in pixelwise mean and maximum, and in both cameras together (late fusion).
 """
 
 import argparse
 import math
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tqdm import tqdm
 
+from dig2dig_ros.commands.detection_options import (
+    add_detection_options,
+    check_detection_options,
+    detection_table,
+    measure_detection,
+    noise_from,
+)
+from dig2dig_ros.commands.engine_options import add_engine_options
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.evaluate import Evaluation, Scores, evaluate
@@ -24,25 +35,41 @@ from dig2dig_ros.evaluation.video import flicker_scores
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_source_options(parser)
-    parser.add_argument('--fused', action='append', required=True, metavar='[NAME=]DIR',
-                        help='folder of fused images; several times to compare methods')
+    parser.add_argument('--fused', action='append', metavar='[NAME=]DIR',
+                        help='folder of fused images; several times to compare methods; left '
+                             'out: fuse here, by the options of the engine')
     parser.add_argument('--video', action='store_true',
                         help='the images are the frames of a video, in the order of their stems: '
                              'measure flicker too, in grey levels: frame-to-frame change of the '
                              'fused minus the largest of the sources, on static pixels')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures as JSON')
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write a line for each image')
+    add_detection_options(parser)
+    add_engine_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure everything; 1 where some images failed, after all others are done."""
-    sources = list(source_folders(arguments).values())
+    folders = source_folders(arguments)
+    check_detection_options(arguments, folders)
+    if arguments.fused:
+        return _measure(arguments, folders, fused_folders(arguments.fused), {})
+    from dig2dig_ros.commands.own_fusion import fuse_folders
+    with tempfile.TemporaryDirectory(prefix='dig2dig-') as place:
+        methods = {'fused': Path(place)}
+        failed = fuse_folders(arguments, folders, methods['fused'], noise_from(arguments))
+        return _measure(arguments, folders, methods, failed)
+
+
+def _measure(arguments: argparse.Namespace, folders: Mapping[str, Path],
+             methods: Mapping[str, Path], not_fused: Mapping[str, str]) -> int:
     lpips, why_not = load_lpips()
     extras = [lpips] if lpips else []
     if arguments.video:
         extras.append(flicker_scores())
-    result = evaluate(sources, fused_folders(arguments.fused), extras,
-                      progress=lambda images: tqdm(images, unit='image', disable=None))
+    result = evaluate(list(folders.values()), methods, extras, progress=_progress)
+    result.unmatched = [stem for stem in result.unmatched if stem not in not_fused]
+    result.failed |= not_fused
     if why_not:
         print(why_not, file=sys.stderr)
     _report_problems(result)
@@ -51,11 +78,20 @@ def run(arguments: argparse.Namespace) -> int:
     if count:
         print(_table(result, means))
     print(f'{count} images measured, {len(result.failed)} failed')
+    detection = {}
+    if arguments.detector:
+        detection = {'detection': measure_detection(arguments, folders, methods, result.failed,
+                                                    _progress)}
+        print(detection_table(detection['detection']))
     if arguments.csv:
         write_csv(arguments.csv, result.per_image)
     if arguments.json:
-        write_json(arguments.json, _document(result, means))
+        write_json(arguments.json, _document(result, means) | detection)
     return 1 if result.failed else 0
+
+
+def _progress(images: Iterable) -> Iterable:
+    return tqdm(images, unit='image', disable=None)
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:

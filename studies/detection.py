@@ -1,0 +1,113 @@
+"""What detectors make of the fused image: clean, and with noisy cameras.
+
+    python studies/detection.py DATA [--quick]
+
+DATA has labelled/{MSRS,LLVIP_small}/{ir,vi,labels} and detector/{yolox_nano,yolov8n_int8}.onnx.
+Prints, for each noise of --noise, AP50 by detector, set and class, and the mean over detectors of
+the mean of person (over the sets) and car, for the fused image (by the options of the engine),
+each camera, pixelwise mean and maximum, and late fusion (the detector run on both cameras).
+Writes detection.json under --work, and pictures with boxes and labels to look at.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
+from dig2dig_ros.detection.drawing import draw
+from dig2dig_ros.engine import FusionEngine
+from dig2dig_ros.evaluation.detection.labelled_sets import (
+    LABEL_NAMES,
+    SETS,
+    Fuse,
+    detection_rows,
+    load_detectors,
+    table,
+)
+from dig2dig_ros.evaluation.detection.truth import Truth, read_truth
+from dig2dig_ros.evaluation.detection.views import Observer
+from dig2dig_ros.evaluation.documents import write_json
+from dig2dig_ros.evaluation.noise import MODELS, CameraNoise
+from dig2dig_ros.evaluation.tables import align
+from dig2dig_ros.images import match_folders, read_image, to_8_bit, write_image
+
+NOISES = ('0,0', '25,8', '50,8')  # visible, infrared, grey levels
+QUICK = 4  # every such pair
+PICTURES = 6  # of each set
+DRAWN_SCORE = 0.3
+
+
+def main() -> int:
+    """Measure every noise and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('data', type=Path, metavar='DATA')
+    parser.add_argument('--work', type=Path, default=Path('out/detection'), metavar='DIR')
+    parser.add_argument('--quick', action='store_true',
+                        help=f'every {QUICK}th pair: for a first look, its means are other means')
+    parser.add_argument('--noise', action='append', metavar='VISIBLE,INFRARED',
+                        help=f'grey levels; several times (default: {" ".join(NOISES)})')
+    parser.add_argument('--noise-model', choices=MODELS, default='gaussian')
+    parser.add_argument('--no-pictures', action='store_true')
+    parser.add_argument('--threads', type=int, default=1, help='of the detectors')
+    add_engine_options(parser)
+    arguments = parser.parse_args()
+    detectors = load_detectors(arguments.data, arguments.work, arguments.threads)
+    engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
+    document = {}
+
+    def fuse(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray:
+        return engine.fuse([infrared, visible]).image
+
+    for text in arguments.noise or NOISES:
+        noise, start = CameraNoise.parse(text, arguments.noise_model), time.perf_counter()
+        rows = detection_rows(arguments.data, fuse, noise, every=QUICK if arguments.quick else 1,
+                              detectors=detectors, progress=lambda pairs: tqdm(
+                                  pairs, unit='pair', disable=None))
+        print(f'== noise {text} ({time.perf_counter() - start:.0f} s)\n{align(table(rows))}',
+              flush=True)
+        document[text] = {view: {'mean': row.mean, 'cells': {
+            ' '.join(cell): value for cell, value in row.cells.items()}}
+            for view, row in rows.items()}
+        if not arguments.no_pictures:
+            pictures(arguments.data, fuse, noise, detectors, arguments.work / 'pictures' / text)
+    write_json(arguments.work / 'detection.json', {'noise_model': arguments.noise_model,
+                                                   'quick': arguments.quick, 'noise': document})
+    return 0
+
+
+def pictures(data: Path, fuse: Fuse, noise: CameraNoise, detectors: Mapping[str, Observer],
+             output: Path) -> None:
+    """Strips of infrared, visible, fused with boxes, a line for each detector; labels white."""
+    for name in SETS:
+        folder = data / 'labelled' / name
+        pairs, _ = match_folders([folder / 'ir', folder / 'vi'])
+        pairs = pairs[::max(1, len(pairs) // PICTURES)][:PICTURES]
+        truths, _ = read_truth(folder / 'labels', [stem for stem, _ in pairs], LABEL_NAMES)
+        for stem, paths in pairs:
+            infrared, visible = noise.apply(
+                stem, *(to_8_bit(read_image(path)) for path in paths))
+            views = [infrared, visible, fuse(infrared, visible)]
+            lines = [np.hstack([_drawn(view, observer, truths[stem]) for view in views])
+                     for observer in detectors.values()]
+            write_image(output / f'{name}_{stem}.jpg', np.vstack(lines))
+
+
+def _drawn(image: np.ndarray, observer: Observer, truth: Truth) -> np.ndarray:
+    found = observer.find(image)
+    wanted = [number for number, label in enumerate(observer.labels) if label in LABEL_NAMES]
+    keep = (found.scores >= DRAWN_SCORE) & np.isin(found.classes, wanted)
+    picture = draw(image, found.where(keep), observer.labels)
+    size = np.tile([image.shape[1], image.shape[0]], 2)
+    for x, y, width, height in (truth.boxes * size).round().astype(int):
+        cv2.rectangle(picture, (x, y), (x + width, y + height), (255, 255, 255), 1)
+    return picture
+
+
+if __name__ == '__main__':
+    sys.exit(main())
