@@ -34,6 +34,7 @@ setup(
     install_requires=[
         'numpy>=1.26',
         'opencv-python-headless>=4.8',
+        'PyYAML>=6',
         'safetensors>=0.4',
         'torch>=2.4',
         'tqdm>=4.60',

@@ -1,0 +1,142 @@
+"""Targetless alignment of two cameras: search, refinement, and whether to believe it."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from dig2dig_ros.alignment.pyramid import LEVELS, Frame, Pyramid
+from dig2dig_ros.alignment.refine import between_levels, refine_level
+from dig2dig_ros.alignment.search import Correlator, Peak
+from dig2dig_ros.errors import InputError
+
+_SCALES = np.exp(np.arange(-12, 13) * 0.04)
+_ANGLES = np.radians(np.arange(-6, 7, 3))
+_FINE_SCALES = (0.98, 1.0, 1.02)
+_FINE_ANGLES = np.radians((-1.5, 0.0, 1.5))
+_MAX_SHIFT = 0.35
+# Measured (docs/alignment.md): wrong scenes reach z 6.2 and these NCC at half size.
+_LEAST_Z = {'one frame': 7.5, 'several frames': 8.0}
+_LEAST_NCC = {'one frame': 0.28, 'several frames': 0.22}
+# Two halves of a rig's frames may differ by this share of the visible diagonal.
+_HALVES_SHARE = 0.01
+_LEAST_SIDE = 48
+
+
+@dataclasses.dataclass(frozen=True)
+class Alignment:
+    """An alignment and what speaks for it.
+
+    Attributes:
+        homography: 3 x 3, infrared to visible pixels; the centre of the top-left pixel is (0, 0).
+        ncc: normalised cross-correlation of the two gradient fields, at half size.
+        z: standard deviations of the peak of the search above its surface.
+        halves_px: mean distance at the corners between what the even and the odd frames say,
+            in visible pixels; None for one frame.
+        reason: why it is refused; empty where it is accepted.
+        frames: how many were pooled.
+    """
+
+    homography: np.ndarray
+    ncc: float
+    z: float
+    halves_px: float | None
+    reason: str
+    frames: int
+
+    @property
+    def accepted(self) -> bool:
+        """Tell whether to believe it."""
+        return not self.reason
+
+
+def align(frames: Sequence[Frame], nominal_scale: float | None = None) -> Alignment:
+    """Find the similarity from infrared to visible that frames of one rig have in common.
+
+    :param frames: one or more pairs (infrared, visible): H x W or H x W x 3 (BGR), uint8, uint16
+        or float32.
+    :param nominal_scale: visible pixels to an infrared pixel, where known; searched from 0.62
+        to 1.62 times this. By default both cameras are taken to see about equally much.
+    :raises InputError: where an image is flat, too small, or of another size than the others.
+    """
+    _check(frames)
+    pyramid = Pyramid(frames, nominal_scale)
+    starts = _search(pyramid)
+    picks = (slice(None), slice(0, None, 2), slice(1, None, 2))[:3 if len(frames) > 1 else 1]
+    moved, nccs = zip(*(_refine(pyramid, start.similarity, pick)
+                        for start, pick in zip(starts, picks, strict=False)), strict=True)
+    homographies = [pyramid.homography(each) for each in moved]
+    visible = frames[0][1].shape[1::-1]
+    halves = (corner_distance(homographies[1], homographies[2], frames[0][0].shape[1::-1])
+              if len(frames) > 1 else None)
+    reason = _refusal(starts[0].z, nccs[0], halves, math.hypot(*visible))
+    return Alignment(homographies[0], nccs[0], starts[0].z, halves, reason, len(frames))
+
+
+def corner_distance(first: np.ndarray, second: np.ndarray, size: tuple[int, int]) -> float:
+    """Mean distance between where two homographies put the corners of an image.
+
+    :param size: (width, height) of the image.
+    """
+    right, bottom = size[0] - 1, size[1] - 1
+    corners = np.array([[0, right, 0, right], [0, 0, bottom, bottom], [1, 1, 1, 1]], np.float64)
+    a, b = (matrix @ corners for matrix in (first, second))
+    return float(np.linalg.norm(a[:2] / a[2] - b[:2] / b[2], axis=0).mean())
+
+
+def _check(frames: Sequence[Frame]) -> None:
+    if not frames:
+        raise InputError('no frames to align; give at least one pair')
+    for side, name in enumerate(('infrared', 'visible')):
+        sizes = {pair[side].shape[1::-1] for pair in frames}
+        if len(sizes) > 1:
+            shown = ' and '.join(f'{width}x{height}' for width, height in sorted(sizes))
+            raise InputError(f'{name} images are of {shown}; frames of one rig have one size')
+        if min(*sizes) and min(min(sizes)) < _LEAST_SIDE:
+            raise InputError(f'{name} images are {min(sizes)[0]}x{min(sizes)[1]}; alignment '
+                             f'takes at least {_LEAST_SIDE} pixels a side')
+
+
+def _search(pyramid: Pyramid) -> tuple[Peak, Peak, Peak]:
+    """Search coarsely at quarter size and around the best at half size, where z is measured."""
+    coarse = Correlator(*pyramid.search_fields(2), _MAX_SHIFT)
+    found = [((scale, angle), coarse.peaks(scale, angle))
+             for scale in _SCALES for angle in _ANGLES]
+    best = sorted(found, key=lambda each: -each[1][0].height)[:2]
+    best += [max(found, key=lambda each: each[1][half].height) for half in (1, 2)]
+    fine = Correlator(*pyramid.search_fields(1), _MAX_SHIFT)
+    tried = {(round(scale * grow, 4), round(angle + turn, 4))
+             for (scale, angle), _ in best for grow in _FINE_SCALES for turn in _FINE_ANGLES}
+    peaks = [fine.peaks(*hypothesis) for hypothesis in sorted(tried)]
+    return tuple(max((each[part] for each in peaks), key=lambda peak: peak.height)
+                 for part in range(3))
+
+
+def _refine(pyramid: Pyramid, start: np.ndarray, pick: slice) -> tuple[np.ndarray, float]:
+    """Refine through the levels; the NCC is that at half size."""
+    moving, ncc = between_levels(start, (2, 2), (2, 2)), 0.0
+    for level in LEVELS:
+        shrink, grow = (0.5 ** level,) * 2, (2.0 ** level,) * 2
+        frames, infrared = zip(*pyramid.level(level)[pick], strict=True)
+        moved, level_ncc = refine_level(frames, infrared, between_levels(moving, shrink, shrink))
+        moving = between_levels(moved, grow, grow)
+        if level == 1:
+            ncc = level_ncc
+    return moving, ncc
+
+
+def _refusal(z: float, ncc: float, halves: float | None, diagonal: float) -> str:
+    kind = 'one frame' if halves is None else 'several frames'
+    if z < _LEAST_Z[kind]:
+        return (f'the two cameras show no common structure (z {z:.1f}, {kind} take '
+                f'{_LEAST_Z[kind]:g}): not the same scene, too little in it, or turned or scaled '
+                'beyond the search')
+    if ncc < _LEAST_NCC[kind]:
+        return (f'the edges of the two cameras agree too little (NCC {ncc:.2f}, {kind} take '
+                f'{_LEAST_NCC[kind]:g}); record scenes with more structure, or more frames')
+    if halves is not None and halves > _HALVES_SHARE * diagonal:
+        return (f'two halves of the frames disagree by {halves:.1f} px (at most '
+                f'{_HALVES_SHARE * diagonal:.1f}); record more frames, of scenes farther away, '
+                'with the cameras at rest')
+    return ''

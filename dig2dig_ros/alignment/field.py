@@ -1,0 +1,65 @@
+"""The double-angle gradient field: what an infrared and a visible picture have in common.
+
+Of an edge it keeps the direction, not the sign, so a contrast inversion leaves it as it is.
+"""
+
+import cv2
+import numpy as np
+
+from dig2dig_ros.errors import InputError
+
+_GRADIENT_BLUR = 1.0
+# Gradients are judged against those within about this share of the picture's diagonal.
+_LOCAL_SHARE = 0.015
+# Of 255 grey levels, a pixel; sensor noise below it makes no direction.
+_NOISE_FLOOR = 0.25
+_MIN_SPAN = 4
+
+
+def grey_levels(image: np.ndarray, name: str = 'image') -> np.ndarray:
+    """Bring an image to float32 grey levels of about 0..255, its contrast stretched.
+
+    :param image: H x W or H x W x 3 (BGR), uint8, uint16 or float32.
+    :param name: what to call it in an error.
+    :raises InputError: for a flat image, which says nothing of where things are.
+    """
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    low, high = np.percentile(grey, (1, 99))
+    least = _MIN_SPAN if grey.dtype != np.float32 else 1e-4 * max(1.0, abs(high))
+    if not np.isfinite([low, high]).all() or high - low < least:
+        raise InputError(f'{name} is flat (values {low:g} to {high:g}); a covered lens or a '
+                         'closed shutter shows nothing to align')
+    span = max(high - low, 1.0) if grey.dtype != np.float32 else high - low
+    return (grey.astype(np.float32) - np.float32(low)) * np.float32(255 / span)
+
+
+def gradient_field(grey: np.ndarray) -> np.ndarray:
+    """Compute q = (gx^2 - gy^2, 2 gx gy) / |g|^2 * min(1, |g| / (2 mean |g| + floor)).
+
+    :param grey: H x W float32 of about 0..255.
+    :returns: H x W x 2 float32, each vector at most 1 long.
+    """
+    smooth = cv2.GaussianBlur(grey, (0, 0), _GRADIENT_BLUR)
+    gx = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
+    gy = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
+    size = cv2.magnitude(gx, gy)
+    box = 2 * round(_LOCAL_SHARE * np.hypot(*grey.shape) * 1.7) + 1
+    local = cv2.blur(cv2.blur(size, (box, box)), (box, box))
+    gain = np.minimum(1, size / (2 * local + _NOISE_FLOOR)) / np.maximum(size * size, 1e-12)
+    field = np.empty((*grey.shape, 2), np.float32)
+    field[..., 0] = (gx * gx - gy * gy) * gain
+    field[..., 1] = 2 * gx * gy * gain
+    return field
+
+
+def warp_field(field: np.ndarray, similarity: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Move a field by a similarity: its places and, by twice the angle, its vectors.
+
+    :param similarity: 2 x 3, from the field's pixels to those of the result.
+    :param size: (width, height) of the result.
+    :returns: height x width x 2 float32, 0 where the field does not reach.
+    """
+    angle = 2 * np.arctan2(similarity[1, 0], similarity[0, 0])
+    moved = cv2.warpAffine(field, similarity, size, flags=cv2.INTER_LINEAR)
+    cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return cv2.transform(moved, np.array([[cosine, -sine], [sine, cosine]]))

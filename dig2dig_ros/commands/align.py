@@ -1,0 +1,56 @@
+"""Find how an infrared camera's pixels lie on a visible camera's, from what both look at.
+
+Needs no target: frames of one rig, best of different and distant scenes, are pooled. Exit code
+0: accepted; 1: refused, nothing written; 2: bad input.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    for camera in ('infrared', 'visible'):
+        parser.add_argument(f'--{camera}', type=Path, required=True, metavar='DIR',
+                            help='folder of images, matched by stem; the two sizes may differ')
+    parser.add_argument('--frames', type=int, default=8, metavar='N',
+                        help='most pairs to pool, spread evenly over the folders')
+    parser.add_argument('--scale', type=float, metavar='S',
+                        help='visible pixels to an infrared pixel, about, where the two fields '
+                             'of view are far apart (default: from the sizes)')
+    parser.add_argument('--output', type=Path, metavar='rig.yaml',
+                        help='write the rig file here, where accepted')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Align; 1 where the result is refused."""
+    from dig2dig_ros.alignment.align import align
+    from dig2dig_ros.alignment.frames import spread_frames
+    from dig2dig_ros.alignment.rig import HomographyRig, write_rig
+    from dig2dig_ros.errors import InputError
+    from dig2dig_ros.evaluation.documents import write_json
+    if arguments.scale is not None and not 0.02 <= arguments.scale <= 50:
+        raise InputError(f'--scale is {arguments.scale:g}; it must be between 0.02 and 50')
+    frames = spread_frames(arguments.infrared, arguments.visible, arguments.frames)
+    found = align(frames, arguments.scale)
+    figures = {'ncc': round(found.ncc, 4), 'z': round(found.z, 2),
+               'halves_px': found.halves_px, 'frames': found.frames}
+    if arguments.output and found.accepted:
+        sizes = tuple(image.shape[1::-1] for image in frames[0])
+        write_rig(arguments.output, HomographyRig(sizes, found.homography), figures)
+    if arguments.json:
+        write_json(arguments.json, {'accepted': found.accepted, 'reason': found.reason,
+                                    'homography': found.homography.tolist(), **figures})
+    agreement = ('' if found.halves_px is None else
+                 f', two halves of the frames agree within {found.halves_px:.1f} px')
+    print(f'{found.frames} frames: NCC {found.ncc:.2f}, z {found.z:.1f}{agreement}')
+    if not found.accepted:
+        print(f'refused: {found.reason}', file=sys.stderr)
+        return 1
+    print('homography, infrared to visible pixels:',
+          ' '.join(f'{value:.6g}' for value in found.homography.ravel()))
+    if arguments.output:
+        print(f'written to {arguments.output}')
+    return 0
