@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -79,13 +78,6 @@ def test_parameters_go_before_the_preset():
     values = DEFAULTS | {'engine.preset': 'paper', 'engine.steps': 25, 'engine.normalise': True}
     assert fusion_settings(values, 'cpu') == FusionSettings.preset(
         'paper', steps=25, normalise=True)
-
-
-def test_the_shared_memory_profile_has_room_for_images():
-    tree = ElementTree.parse(ROOT / 'config' / 'fastdds_shm.xml')
-    space = {'dds': 'http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles'}
-    size = tree.find('.//dds:segment_size', space)
-    assert int(size.text) >= 16 * 1280 * 1024 * 3
 
 
 def test_the_launch_arguments_are_documented_in_the_launch_file():

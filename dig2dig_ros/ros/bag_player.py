@@ -30,11 +30,13 @@ SETTLE_S = 0.2
 @contextmanager
 def player_node() -> Iterator[Node]:
     """Have a node whose end by SIGINT or SIGTERM is a KeyboardInterrupt, and nothing else."""
-    use_image_profile()
+    problem = use_image_profile()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         node = Node('bag_player', start_parameter_services=False)
+        if problem:
+            node.get_logger().warning(problem)
         try:
             yield node
         finally:

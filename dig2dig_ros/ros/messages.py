@@ -4,6 +4,7 @@
 `bytes`; a persistent message with a writable view into its array costs one memory copy.
 """
 
+import subprocess
 import sys
 from array import array
 
@@ -16,20 +17,31 @@ from dig2dig_ros.camera.encodings import encode, read_pixels
 from dig2dig_ros.camera.preparation import Reader
 from dig2dig_ros.errors import InputError
 
+_CV_BRIDGE_TRIAL = """
+from cv_bridge import CvBridge
+from sensor_msgs.msg import Image
+image = Image(height=1, width=1, step=3, encoding='rgb8', data=[1, 2, 3])
+assert CvBridge().imgmsg_to_cv2(image, 'bgr8').tolist() == [[[3, 2, 1]]]
+"""
 RAW_GRAY = ('mono8', 'mono16', '8UC1', '16UC1', '32FC1')
 
 
 def cv_bridge_reader() -> Reader:
     """Make a reader that is cv_bridge's.
 
-    :raises InputError: where it does not load: it is not installed, or built for NumPy 1.
+    :raises InputError: where it does not work: it is not installed, or built for NumPy 1.
     """
-    try:
-        from cv_bridge import CvBridge
-        bridge = CvBridge()
-    except Exception as error:  # whatever a broken binary module raises
-        raise InputError(f'input.conversion is cv_bridge, but it does not load ({error}); '
-                         'use own') from error
+    # Debian's cv_bridge loads under NumPy 2 and then crashes with the first image, so the first
+    # one is read in a process of its own.
+    trial = subprocess.run([sys.executable, '-c', _CV_BRIDGE_TRIAL], capture_output=True,
+                           text=True)
+    if trial.returncode:
+        reason = (f'it crashes under NumPy {np.__version__}' if trial.returncode < 0
+                  else trial.stderr.strip().rpartition('\n')[2])
+        raise InputError(f'input.conversion is cv_bridge, but it does not work ({reason}); '
+                         'use own')
+    from cv_bridge import CvBridge
+    bridge = CvBridge()
 
     def read(message: Image) -> np.ndarray:
         wanted = 'passthrough' if message.encoding in RAW_GRAY else 'bgr8'

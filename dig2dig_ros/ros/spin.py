@@ -28,7 +28,7 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
 
     :returns: the exit code: 0, or 2 where the command line is wrong.
     """
-    use_image_profile()
+    problem = use_image_profile()
     try:
         rclpy.init(args=args)
     except Exception as error:  # RCLError, UnknownROSArgsError: no base but Exception
@@ -38,6 +38,8 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
     finished = True
     try:
         node = make_node()
+        if problem:
+            node.get_logger().warning(problem)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
