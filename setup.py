@@ -56,7 +56,7 @@ setup(
             'ros-sensor-msgs==5.5.1',
             'ros-std-msgs==5.5.1',
         ],
-        'bag': ['rosbags>=0.10'],
+        'bag': ['rosbags>=0.10', 'ruamel.yaml>=0.17'],
         'cpu': ['openvino>=2024.4'],
         'evaluation': ['matplotlib>=3.7', 'onnxruntime>=1.17', 'pycocotools>=2.0.7', 'PyYAML>=6',
                        'scikit-image>=0.22'],

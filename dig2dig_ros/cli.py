@@ -23,6 +23,13 @@ COMMANDS = {
     'align': ('align', 'find how two cameras lie on each other, without a target'),
     'fuse-bag': ('fuse_bag', 'fuse the two cameras of a rosbag2 into a new one'),
 }
+# Packages, by their import names, that come with an extra: a robot can do without them, or has
+# them from elsewhere.
+EXTRAS = {
+    'bag': ('rosbags', 'ruamel'),
+    'evaluation': ('matplotlib', 'onnxruntime', 'skimage', 'yaml'),
+    'ros': ('builtin_interfaces', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs'),
+}
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
@@ -56,9 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'dig2dig {chosen}: error: {error}', file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        # Plotting, SSIM and the like come with an extra that a robot can do without.
+        package = (error.name or '').partition('.')[0]
+        if package == 'dig2dig_ros':
+            raise
+        extra = next((name for name, brought in EXTRAS.items() if package in brought), None)
+        wanted = f'"dig2dig[{extra}]"' if extra else package
         print(f'dig2dig {chosen}: error: needs the Python package {error.name}; '
-              'pip install "dig2dig[evaluation]" brings it', file=sys.stderr)
+              f'pip install {wanted} brings it', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -10,22 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.knob import Knob
+from dig2dig_ros.option import Option, option, options
 
 TRAINING_TIMESTEPS = 1000
 # The one default of S, with a shorter schedule all its steps.
 INTERVAL = 15
-
-
-def _knob(default: Any, description: str, paper: str = '', **limits: Any) -> Any:
-    """One field.
-
-    :param paper: equation or sentence of the paper that it follows; empty where the paper is
-        silent or has no such thing.
-    :param limits: more attributes of `Knob`.
-    """
-    return dataclasses.field(default=default, metadata={
-        'description': description, 'paper': paper, 'limits': limits})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,74 +24,74 @@ class FusionSettings:
     :raises InputError: naming the setting, its value and what is allowed.
     """
 
-    mode: str = _knob(
+    mode: str = option(
         'sample', "sample: the paper's reverse process; one-pass: the denoised levels of the "
         'sources, fused band by band, with one network batch and no sampling',
-        'sample (Eq. 1, 3, 10)', choices=('sample', 'one-pass'))
-    steps: int = _knob(
-        15, 'N of DIG-N, sampling timesteps', 'DIG-15, 20, 25 and 50 in Table 5',
+        paper='sample (Eq. 1, 3, 10)', choices=('sample', 'one-pass'))
+    steps: int = option(
+        15, 'N of DIG-N, sampling timesteps', paper='DIG-15, 20, 25 and 50 in Table 5',
         bounds=(1, TRAINING_TIMESTEPS))
-    interval: int | None = _knob(
+    interval: int | None = option(
         None, 'S, sampling steps between two refreshes of the weights, at most steps; 0 or left '
-        f'out: {INTERVAL}, or all steps where they are fewer', 'S = 10, the best of Table 4',
+        f'out: {INTERVAL}, or all steps where they are fewer', paper='S = 10, the best of Table 4',
         bounds=(0, TRAINING_TIMESTEPS), kind=int)
-    guidance: str = _knob(
+    guidance: str = option(
         'ladder', "how the sources correct the estimate at each step; em: DDFM's EM step as "
         "derived; ddfm: the step of DDFM's public code, its mirror image; ladder: a pull to the "
         'one-pass fusion; plain: a pull to the weighted mean',
-        "em: the paper takes DDFM's EM correction and weighs it",
+        paper="em: the paper takes DDFM's EM correction and weighs it",
         choices=('em', 'ddfm', 'ladder', 'plain'))
-    weighting: str = _knob(
-        'dig', 'dig: by information gain; uniform: 1/K everywhere, which is DDFM', 'dig (Eq. 11)',
-        choices=('dig', 'uniform'))
-    divergence: str = _knob(
-        'l2', 'l of DIG; ssim is 1 - SSIM', 'l2 in Eq. 8, the others in Table 3',
+    weighting: str = option(
+        'dig', 'dig: by information gain; uniform: 1/K everywhere, which is DDFM',
+        paper='dig (Eq. 11)', choices=('dig', 'uniform'))
+    divergence: str = option(
+        'l2', 'l of DIG; ssim is 1 - SSIM', paper='l2 in Eq. 8, the others in Table 3',
         choices=('l2', 'l1', 'ssim'))
-    strength: float = _knob(
+    strength: float = option(
         0.8, 'share of the way that ladder and plain guidance pull', bounds=(0.0, 1.0))
-    temperature: float = _knob(
+    temperature: float = option(
         0.3, 'of the softmax that makes the weights: low follows the more informative source, '
-        'high averages', '1 (Eq. 11 has none)', bounds=(1e-4, 1e4))
-    base_temperature: float = _knob(
+        'high averages', paper='1 (Eq. 11 has none)', bounds=(1e-4, 1e4))
+    base_temperature: float = option(
         2.5, 'the same for the coarsest level of the ladder: high mixes the overall brightness '
         'of the sources more evenly', bounds=(1e-4, 1e4))
-    normalise: bool = _knob(
+    normalise: bool = option(
         True, 'measure DIG in units of its mean magnitude in the frame, so that temperature '
         'means the same at every level and for every divergence',
-        'false (Eq. 11 takes DIG as it is)')
-    window: int = _knob(
+        paper='false (Eq. 11 takes DIG as it is)')
+    window: int = option(
         11, 'side of the box that averages l, applied twice; 1: none', bounds=(1, 255), step=2,
         unit='pixels')
-    power: float = _knob(
+    power: float = option(
         2.0, 'p of the timesteps t_i = t_max (1 - i / (N - 1))^p; 1: even strides',
-        'above 1 (end of section 4.5: large strides at high noise, small ones at low noise); no '
-        'law is given', bounds=(1.0, 100.0))
-    t_max: int = _knob(
-        350, 'highest timestep', f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
+        paper='above 1 (end of section 4.5: large strides at high noise, small ones at low '
+        'noise); no law is given', bounds=(1.0, 100.0))
+    t_max: int = option(
+        350, 'highest timestep', paper=f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
         bounds=(1, TRAINING_TIMESTEPS - 1))
-    levels: int = _knob(
+    levels: int = option(
         1, 'levels of the one-pass ladder, at most t_max', bounds=(1, TRAINING_TIMESTEPS - 1))
-    sampler: str = _knob(
-        'ddim', 'reverse step; ddim: eta = 0; ddpm: ancestral', 'ddpm (Eq. 1, 3)',
+    sampler: str = option(
+        'ddim', 'reverse step; ddim: eta = 0; ddpm: ancestral', paper='ddpm (Eq. 1, 3)',
         choices=('ddim', 'ddpm'))
-    draws: int = _knob(
+    draws: int = option(
         0, 'noise draws averaged in each level, in antithetic pairs; 0: the sources as they are, '
-        "with the network told the level's timestep", '1 (Eq. 9)', bounds=(0, 64))
-    reference: str = _knob(
+        "with the network told the level's timestep", paper='1 (Eq. 9)', bounds=(0, 64))
+    reference: str = option(
         'none', 'source whose brightness the fused image keeps',
         choices=('visible', 'infrared', 'none'))
-    precision: str = _knob(
+    precision: str = option(
         'auto', 'of the network; auto: half precision where the device is fast at it',
         choices=('auto', 'fp32', 'bf16', 'fp16'), changes='configure')
-    scale: float = _knob(
+    scale: float = option(
         1.0, "size of the network's input relative to the frame", bounds=(0.05, 1.0))
-    seed: int = _knob(
+    seed: int = option(
         0, 'of all noise; one seed and one input give one picture', bounds=(0, 2**31 - 1))
 
     def __post_init__(self) -> None:
         """Check every value, alone and together, and resolve `interval` to a number."""
-        for knob in KNOBS:
-            object.__setattr__(self, knob.name, knob.validated(getattr(self, knob.name)))
+        for each in OPTIONS:
+            object.__setattr__(self, each.name, each.validated(getattr(self, each.name)))
         if not self.interval:
             object.__setattr__(self, 'interval', min(INTERVAL, self.steps))
         self._require_at_most('interval', self.steps, 'steps')
@@ -125,7 +114,7 @@ class FusionSettings:
         :param device: that will run them, as `FusionEngine.load` takes it.
         :raises InputError: for a preset or value that there is not.
         """
-        Knob('preset', '', '', choices=tuple(PRESETS)).validated(name)
+        Option('preset', '', '', choices=tuple(PRESETS)).validated(name)
         values = {**PRESETS[name].on(device), **settings}
         if 'interval' in settings:
             return cls(**values)
@@ -134,11 +123,10 @@ class FusionSettings:
         return dataclasses.replace(made, interval=interval and min(interval, made.steps))
 
 
-KNOBS = tuple(
-    Knob(field.name, field.default, field.metadata['description'], **field.metadata['limits'])
-    for field in dataclasses.fields(FusionSettings))
+OPTIONS = tuple(options(FusionSettings))
 FusionSettings.__doc__ += '\n    Attributes:\n' + ''.join(
-    f'        {knob.name}: {knob.description}. {knob.allowed.capitalize()}.\n' for knob in KNOBS)
+    f'        {each.name}: {each.help}. {each.allowed.capitalize()}.\n'
+    for each in OPTIONS)
 
 
 @dataclasses.dataclass(frozen=True)

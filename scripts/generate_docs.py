@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dig2dig_ros.knob import Knob
+from dig2dig_ros.option import Option
 from dig2dig_ros.ros import synthetic_cameras
 from dig2dig_ros.ros.node.parameters import PARAMETERS
-from dig2dig_ros.settings import KNOBS, PRESETS, FusionSettings
+from dig2dig_ros.settings import OPTIONS, PRESETS, FusionSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 YAML_WIDTH = 99
@@ -54,19 +54,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
                      for line in lines)
 
 
-def parameter_table(rows: Sequence[Knob]) -> str:
+def parameter_table(rows: Sequence[Option]) -> str:
     """What a node can be set to."""
     return table(('parameter', 'type', 'default', 'allowed', 'changes', 'meaning'), (
         (f'`{row.name}`', row.type_name, f'`{text(row.default)}`', row.within, row.changes,
-         row.description) for row in rows))
+         row.help) for row in rows))
 
 
 def settings_table() -> str:
     """What a fusion can be set to."""
     return table(('setting', 'type', 'default', 'allowed', 'meaning'), (
-        (f'`{knob.name}`', knob.type_name,
-         '' if knob.default is None else f'`{text(knob.default)}`', knob.within,
-         knob.description) for knob in KNOBS))
+        (f'`{option.name}`', option.type_name,
+         '' if option.default is None else f'`{text(option.default)}`', option.within,
+         option.help) for option in OPTIONS))
 
 
 def presets_table() -> str:
@@ -81,8 +81,8 @@ def presets_table() -> str:
     papers = {field: data.metadata['paper']
               for field, data in FusionSettings.__dataclass_fields__.items()}
     return table(('setting', *columns, 'the paper'), (
-        (f'`{knob.name}`', *(text(getattr(settings, knob.name)) for settings in columns.values()),
-         papers[knob.name] or 'silent') for knob in KNOBS))
+        (f'`{name}`', *(text(getattr(settings, name)) for settings in columns.values()),
+         paper or 'silent') for name, paper in papers.items()))
 
 
 def configuration() -> str:
@@ -97,7 +97,7 @@ def configuration() -> str:
         note = f' ({row.within.replace(", ", " | ") if row.choices else row.within})' * bool(
             row.within) + ('' if row.changes == 'live' else f' [{row.changes}]')
         lines += textwrap.wrap(
-            row.description + note, YAML_WIDTH, initial_indent=f'{indent}# ',
+            row.help + note, YAML_WIDTH, initial_indent=f'{indent}# ',
             subsequent_indent=f'{indent}# ', break_on_hyphens=False)
         lines.append(f'{indent}{name}: {text(row.default)}')
     return YAML_HEAD + '\n'.join(lines) + '\n' + YAML_TAIL

@@ -9,7 +9,7 @@ import pytest
 
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.settings import KNOBS, PRESETS, FusionSettings
+from dig2dig_ros.settings import OPTIONS, PRESETS, FusionSettings
 
 
 @pytest.mark.parametrize(('setting', 'value', 'allowed'), [
@@ -96,7 +96,7 @@ def test_what_a_preset_is_given_is_validated():
 @pytest.mark.parametrize('name', PRESETS)
 def test_presets_hold_what_a_running_node_can_change(name):
     values = PRESETS[name].on('cpu').keys() | PRESETS[name].on('cuda').keys()
-    assert values <= {knob.name for knob in KNOBS if knob.changes == 'live'}
+    assert values <= {option.name for option in OPTIONS if option.changes == 'live'}
     for device in ('cpu', 'cuda'):
         FusionSettings.preset(name, device)
 

@@ -12,7 +12,6 @@ from rosbags.typesys import Stores, get_typestore
 
 from dig2dig_ros.errors import InputError
 
-STORAGES = tuple(plugin.name.lower() for plugin in StoragePlugin)
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 
 

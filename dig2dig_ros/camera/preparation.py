@@ -15,6 +15,7 @@ from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.camera.registration import RegistrationSettings
 from dig2dig_ros.camera.thermal import ThermalSettings, without_telemetry
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.option import Option, options
 from dig2dig_ros.topics import CAMERAS
 
 Reader = Callable[[Any], np.ndarray]
@@ -23,11 +24,10 @@ Reader = Callable[[Any], np.ndarray]
 GROUPS = {'thermal': ThermalSettings, 'registration': RegistrationSettings}
 
 
-def settings_fields() -> Iterator[tuple[str, dataclasses.Field]]:
-    """Give every setting by its full name, such as `thermal.agc`."""
+def camera_options() -> Iterator[Option]:
+    """Give every setting, by its full name, such as `thermal.agc`."""
     for group, settings in GROUPS.items():
-        for field in dataclasses.fields(settings):
-            yield f'{group}.{field.name}', field
+        yield from options(settings, group)
 
 
 class BadImage(InputError):
@@ -57,7 +57,7 @@ class Preparation:
                  read: Reader = read_pixels) -> None:
         """Make it from settings.
 
-        :param values: by full name, see `settings_fields`; others are ignored, those left out
+        :param values: by full name, see `camera_options`; others are ignored, those left out
             have their defaults.
         :param read: of the messages given to `prepare`.
         :raises InputError: where a value cannot be used.

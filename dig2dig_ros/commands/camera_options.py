@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from dig2dig_ros.camera.preparation import settings_fields
+from dig2dig_ros.camera.preparation import camera_options
+from dig2dig_ros.commands.options import add_option
 
 
 def add_camera_options(parser: argparse.ArgumentParser) -> None:
@@ -11,19 +12,14 @@ def add_camera_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         'cameras', "as the node's parameters thermal.* and registration.*; images are taken in "
         'order as the frames of one camera')
-    for name, field in settings_fields():
-        several = {'nargs': len(field.default)} if isinstance(field.default, tuple) else {}
-        kind = type(field.default[0] if several else field.default)
-        metavar = None if field.metadata['choices'] else 'N' if kind in (int, float) else 'TEXT'
-        group.add_argument(
-            _option(name), dest=name, type=kind, default=field.default, metavar=metavar,
-            choices=field.metadata['choices'], help=field.metadata['help'], **several)
+    for option in camera_options():
+        add_option(group, option)
 
 
 def camera_values(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings that the options spell, by full name."""
-    return {name: getattr(arguments, name) for name, _ in settings_fields()}
+    """The settings that the options spell, by full name.
 
-
-def _option(name: str) -> str:
-    return '--' + name.rpartition('.')[2].replace('_', '-')
+    :raises InputError: for a value out of range.
+    """
+    return {option.name: option.validated(getattr(arguments, option.name))
+            for option in camera_options() if hasattr(arguments, option.name)}

@@ -3,22 +3,16 @@
 import argparse
 from pathlib import Path
 
-from dig2dig_ros.settings import KNOBS, PRESETS, FusionSettings
+from dig2dig_ros.commands.options import add_option
+from dig2dig_ros.settings import OPTIONS, PRESETS, FusionSettings
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add the preset, one option for every setting, and the device and checkpoint."""
     group = parser.add_argument_group('engine')
     add_preset_option(group)
-    for knob in KNOBS:
-        kind = {'action': argparse.BooleanOptionalAction} if knob.kind is bool else {
-            'type': knob.kind, 'choices': knob.choices,
-            'metavar': None if knob.choices else knob.kind.__name__.upper()}
-        default = '' if knob.default is None else f' (default: {knob.default})'
-        option = group.add_argument(
-            f'--{knob.name.replace("_", "-")}', help=knob.description + default, **kind)
-        # Only what is given takes the place of the preset's.
-        option.default = argparse.SUPPRESS
+    for option in OPTIONS:
+        add_option(group, option)
     group.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     group.add_argument('--checkpoint', type=Path, metavar='FILE',
                        help='prior: tiny, small or medium (embedded), .safetensors of `dig2dig '
@@ -38,8 +32,8 @@ def settings_from(arguments: argparse.Namespace) -> FusionSettings:
 
     :raises InputError: for a value out of range.
     """
-    given = {knob.name: getattr(arguments, knob.name) for knob in KNOBS
-             if hasattr(arguments, knob.name)}
+    given = {option.name: getattr(arguments, option.name) for option in OPTIONS
+             if hasattr(arguments, option.name)}
     if 'preset' in arguments:
         return FusionSettings.preset(arguments.preset, arguments.device, **given)
     return FusionSettings(**given)

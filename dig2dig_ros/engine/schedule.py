@@ -49,9 +49,7 @@ class Schedule:
         return cls(timesteps, timesteps[::settings.interval], settings.interval)
 
 
-def signal_and_noise(timestep: int | None) -> tuple[float, float]:
-    """Amplitudes (sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t)); None is the clean end, (1, 0)."""
-    if timestep is None:
-        return 1.0, 0.0
+def signal_and_noise(timestep: int) -> tuple[float, float]:
+    """Amplitudes (sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t))."""
     alpha_bar = float(alpha_bar_table()[timestep])
     return alpha_bar ** 0.5, (1 - alpha_bar) ** 0.5

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.settings import KNOBS, FusionSettings
+from dig2dig_ros.settings import OPTIONS, FusionSettings
 
 Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
@@ -96,7 +96,7 @@ def _combinations(axes: Mapping[str, list]) -> dict[str, dict]:
 
 def _settings(values: dict[str, Any], device: str) -> FusionSettings:
     preset = values.pop('preset')
-    known = [knob.name for knob in KNOBS]
+    known = [option.name for option in OPTIONS]
     unknown = values.keys() - set(known)
     if unknown:
         raise InputError(f'unknown setting {min(unknown)!r}; known are preset, {", ".join(known)}')

@@ -4,7 +4,6 @@ rclpy refuses an int for a double and, with dynamic typing, checks no range; so 
 declared with dynamic typing and validated here, at start and at every change.
 """
 
-import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,16 +12,16 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 
-from dig2dig_ros.knob import Knob
+from dig2dig_ros.option import Option
 
 
-class Parameter(Knob):
-    """One row: a knob that ROS can describe."""
+class Parameter(Option):
+    """One row: a setting that ROS can describe."""
 
     def descriptor(self) -> ParameterDescriptor:
         """Describe the parameter to `ros2 param describe` and rqt."""
         descriptor = ParameterDescriptor(
-            description=self.description, additional_constraints=self.allowed,
+            description=self.help, additional_constraints=self.allowed,
             dynamic_typing=True, read_only=self.changes == 'start')
         if self.bounds and not self.length:
             low, high = map(self.kind, self.bounds)
@@ -35,13 +34,9 @@ class Parameter(Knob):
         return descriptor
 
 
-def from_field(name: str, field: dataclasses.Field) -> Parameter:
-    """Make the row of a live parameter from a setting; see `dig2dig_ros.option`."""
-    several = isinstance(field.default, tuple)
-    return Parameter(
-        name, list(field.default) if several else field.default, field.metadata['help'],
-        field.metadata['bounds'], field.metadata['choices'],
-        len(field.default) if several else None)
+def parameter(option: Option, **changes: Any) -> Parameter:
+    """Make the row of a setting, with some of its attributes changed."""
+    return Parameter(**{**vars(option), **changes})
 
 
 def declare(node: Node, table: Sequence[Parameter]) -> None:

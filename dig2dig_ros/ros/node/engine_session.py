@@ -8,7 +8,7 @@ import numpy as np
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node.parameters import FROM_PRESET
-from dig2dig_ros.settings import KNOBS, FusionSettings
+from dig2dig_ros.settings import OPTIONS, FusionSettings
 
 
 def fusion_settings(values: Mapping[str, Any], device: str) -> FusionSettings:
@@ -22,8 +22,8 @@ def fusion_settings(values: Mapping[str, Any], device: str) -> FusionSettings:
 
 def own_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """The engine's settings that the parameters take out of the preset's hands."""
-    return {knob.name: values[f'engine.{knob.name}'] for knob in KNOBS
-            if values[f'engine.{knob.name}'] != FROM_PRESET}
+    return {option.name: values[f'engine.{option.name}'] for option in OPTIONS
+            if values[f'engine.{option.name}'] != FROM_PRESET}
 
 
 def _engine_module() -> Any:

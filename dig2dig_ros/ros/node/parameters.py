@@ -1,8 +1,8 @@
 """The fusion node's parameters."""
 
-from dig2dig_ros.camera.preparation import settings_fields
-from dig2dig_ros.ros.parameter_table import Parameter, from_field
-from dig2dig_ros.settings import KNOBS, PRESETS
+from dig2dig_ros.camera.preparation import camera_options
+from dig2dig_ros.ros.parameter_table import Parameter, parameter
+from dig2dig_ros.settings import OPTIONS, PRESETS
 
 # What a setting of the engine says that is left to `engine.preset`.
 FROM_PRESET = 'preset'
@@ -37,15 +37,14 @@ PARAMETERS = (
               'own table of encodings, or cv_bridge where it loads',
               choices=('own', 'cv_bridge'), changes='configure'),
     # Infrared to 8 bits, and onto the visible image.
-    *(from_field(name, field) for name, field in settings_fields()),
+    *map(parameter, camera_options()),
     # The engine.
     Parameter('engine.preset', 'live',
               'where the engine.* settings that are left at `preset` come from; '
               + '; '.join(f'{name}: {preset.description}' for name, preset in PRESETS.items()),
               choices=tuple(PRESETS)),
-    *(Parameter(f'engine.{knob.name}', FROM_PRESET, knob.description, knob.bounds, knob.choices,
-                changes=knob.changes, step=knob.step, unit=knob.unit, kind=knob.kind,
-                word=FROM_PRESET) for knob in KNOBS),
+    *(parameter(option, name=f'engine.{option.name}', default=FROM_PRESET, word=FROM_PRESET)
+      for option in OPTIONS),
     Parameter('engine.latency_budget_ms', 0.0,
               'the engine picks the longest schedule that fits; 0: the one that is set',
               bounds=(0.0, 60_000.0), changes='configure'),
