@@ -45,8 +45,8 @@ def fused_at(live, seconds, publish):
 
 
 def test_the_engine_fuses_live_and_changes_live(live):
-    live.start(*NODE, '-p', f'engine.warm_up_size:=[{WIDTH}, {HEIGHT}]', '-p',
-               'engine.device:=cpu')
+    node = live.start(*NODE, '-p', f'engine.warm_up_size:=[{WIDTH}, {HEIGHT}]', '-p',
+                      'engine.device:=cpu')
     live.wait_until_active()
     infrared, visible = scene()
 
@@ -77,6 +77,8 @@ def test_the_engine_fuses_live_and_changes_live(live):
     fused_at(live, 3, lambda: publish(3))
     live.spin_until(lambda: 'DIG-4, S = 4, em' in live.diagnostics['running'], 'the preset')
     assert live.diagnostics['preset'] == 'paper with steps 4'
+    assert 'mode sample, steps 4, interval 4, guidance em' in live.diagnostics['settings']
+    assert 'the engine has preset paper with steps 4: mode sample' in node.log
 
 
 @pytest.mark.parametrize('codec', ['png', 'jpg'])

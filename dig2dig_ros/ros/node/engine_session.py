@@ -1,5 +1,6 @@
 """The fusion engine as the node uses it. The only module here that brings in torch, and late."""
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -83,6 +84,7 @@ class EngineSession:
         """Tell what runs, for diagnostics."""
         return {'device': self._engine.device, 'precision': self._engine.precision,
                 'prior': self._engine.prior_name, 'preset': self._preset,
+                'settings': _in_words(dataclasses.asdict(self._settings)),
                 'running': self._stream.running}
 
     def close(self) -> None:
@@ -92,5 +94,9 @@ class EngineSession:
 
 def _preset_in_words(values: Mapping[str, Any]) -> str:
     """The preset and the settings that go before it."""
-    own = ', '.join(f'{name} {value}' for name, value in own_settings(values).items())
-    return values['engine.preset'] + (f' with {own}' if own else '')
+    own = own_settings(values)
+    return values['engine.preset'] + (f' with {_in_words(own)}' if own else '')
+
+
+def _in_words(settings: Mapping[str, Any]) -> str:
+    return ', '.join(f'{name} {value}' for name, value in settings.items())

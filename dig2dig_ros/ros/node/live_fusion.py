@@ -85,11 +85,19 @@ class LiveFusion:
         if self._values is not self._wanted:
             self._values = self._wanted
             self._preparation.apply(self._values)
-            self._session.apply(self._values)
+            self._apply_to_engine()
             self._outputs.apply(self._values)
         if self._reset:
             self._reset = False
             self._start_over()
+
+    def _apply_to_engine(self) -> None:
+        before = self._engine_status.get('settings')
+        self._session.apply(self._values)
+        self._engine_status = self._session.describe()
+        if self._engine_status.get('settings') != before:
+            self._logger.info(f'the engine has preset {self._engine_status["preset"]}: '
+                              f'{self._engine_status["settings"]}')
 
     def _start_over(self) -> None:
         self._preparation.reset()
