@@ -57,7 +57,7 @@ setup(
             'ros-std-msgs==5.5.1',
         ],
         'bag': ['rosbags>=0.10', 'ruamel.yaml>=0.17'],
-        'cpu': ['openvino>=2024.4'],
+        'cpu': ['openvino>=2025.0'],
         'evaluation': ['matplotlib>=3.7', 'onnxruntime>=1.17', 'pycocotools>=2.0.7', 'PyYAML>=6',
                        'scikit-image>=0.22'],
         'test': ['hypothesis>=6', 'pytest>=7', 'PyYAML>=6', 'ruff>=0.6'],

@@ -30,8 +30,9 @@ from dig2dig_ros.evaluation.metrics import measure
 from dig2dig_ros.evaluation.study import choose, read_pair
 from dig2dig_ros.images import match_folders, write_image
 from dig2dig_ros.prior import load_prior
+from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.checkpoint import EMBEDDED
-from dig2dig_ros.prior.compact import SIZES, seeded
+from dig2dig_ros.prior.compact import seeded
 from dig2dig_ros.prior.crops import load_luminance
 from dig2dig_ros.prior.training import denoising_psnr
 

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import load_prior
+from dig2dig_ros.prior.architecture import Architecture
 from dig2dig_ros.prior.checkpoint import save_compact
-from dig2dig_ros.prior.compact import Architecture, seeded
+from dig2dig_ros.prior.compact import seeded
 from dig2dig_ros.prior.unet import UNet, UNetArchitecture
 
 CPU = torch.device('cpu')

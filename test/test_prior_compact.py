@@ -9,16 +9,12 @@ import pytest
 import torch
 
 from dig2dig_ros.prior import load_prior
+from dig2dig_ros.prior.architecture import SIZES, Architecture
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.checkpoint import EMBEDDED
-from dig2dig_ros.prior.compact import (
-    SIZES,
-    Architecture,
-    input_levels,
-    preconditioning,
-    seeded,
-)
+from dig2dig_ros.prior.compact import input_levels, preconditioning, seeded
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
+from dig2dig_ros.prior.openvino_network import OpenVinoNetwork
 from dig2dig_ros.prior.training import denoising_psnr
 
 WEIGHTS = Path(__file__).parents[1] / 'dig2dig_ros' / 'prior' / 'weights'
@@ -189,3 +185,19 @@ def test_half_precision_keeps_flat_greys_apart():
 def test_embedded_priors_load_by_name(name):
     assert load_prior(name, CPU).parameter_count == (
         seeded(SIZES[name], 0).parameter_count)
+
+
+@pytest.mark.parametrize('architecture', [TINY, SIZES['tiny']])
+@pytest.mark.parametrize('in_two', [False, True])
+def test_the_openvino_graph_computes_what_the_torch_network_does(architecture, in_two):
+    """At a shape that was asked for and at any other, the image in one plane and in two."""
+    pytest.importorskip('openvino')
+    network = randomised(architecture).network
+    if in_two:
+        network.take_parts()
+    graph = OpenVinoNetwork(network, torch.float32)
+    graph.specialise(2, 32, 48)
+    planes = network.image_planes
+    for height, width in ((32, 48), (48, 16)):
+        image, told = torch.randn(2, planes, height, width), torch.rand(2, 2 * planes, 1, 1)
+        torch.testing.assert_close(graph(image, told), network(image, told), rtol=0, atol=1e-5)

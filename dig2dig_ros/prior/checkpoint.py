@@ -16,8 +16,9 @@ from safetensors.torch import save
 from torch import nn
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.prior.architecture import Architecture
 from dig2dig_ros.prior.base import Prior
-from dig2dig_ros.prior.compact import Architecture, CompactNetwork, CompactPrior
+from dig2dig_ros.prior.compact import CompactNetwork, CompactPrior
 from dig2dig_ros.prior.unet import GuidedDiffusionPrior, UNet, UNetArchitecture
 
 FAMILY = 'dig2dig-compact'

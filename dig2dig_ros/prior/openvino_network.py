@@ -7,7 +7,6 @@ Without OpenVINO, torch runs the same network.
 """
 
 import importlib.util
-import warnings
 
 import torch
 from torch import nn
@@ -28,43 +27,37 @@ class OpenVinoNetwork(nn.Module):
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype):
-        """Compile a float32 network on the CPU.
+        """Take a float32 network on the CPU; it is compiled when it is first called.
 
         :param dtype: to compute in, float32 or bfloat16.
         """
         super().__init__()
         import openvino
-        self._openvino = openvino
-        self._network = network
+        self._core = openvino.Core()
+        self._architecture = network.architecture
+        self._weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
         self._hint = HINTS[dtype]
-        self._special: dict[tuple[int, ...], openvino.InferRequest] = {}
-        self._general = self._compile((-1, -1, -1))
+        self._requests: dict[tuple[int, ...], openvino.InferRequest] = {}
 
     def specialise(self, batch: int, height: int, width: int) -> None:
         """Compile for inputs of one shape, in a fraction of a second."""
-        shape = (batch, height, width)
-        if shape not in self._special:
-            self._special[shape] = self._compile(shape)
+        self._request(batch, height, width)
 
     def forward(self, scaled: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         """Run the network; the result is overwritten by the next call of the same shape."""
         shape = (len(scaled), *scaled.shape[-2:])
-        request = self._special.get(shape, self._general)
+        request = self._requests.get(shape) or self._request(-1, -1, -1)
         outputs = request.infer(
             {0: scaled.contiguous().numpy(), 1: levels.contiguous().numpy()},
             share_inputs=True, share_outputs=True)
         return torch.from_numpy(outputs[0])
 
-    def _compile(self, shape: tuple[int, int, int]):
-        batch, height, width = shape
-        planes = self._network.image_planes
-        example = (torch.zeros(1, planes, 64, 64), torch.zeros(1, 2 * planes, 1, 1))
-        with warnings.catch_warnings():
-            # OpenVINO traces with torch.jit, which newer torch calls deprecated.
-            warnings.simplefilter('ignore', DeprecationWarning)
-            model = self._openvino.convert_model(
-                self._network, example_input=example,
-                input=[[batch, planes, height, width], [batch, 2 * planes, 1, 1]])
-        return self._openvino.compile_model(model, 'CPU', {
-            'INFERENCE_PRECISION_HINT': self._hint, 'PERFORMANCE_HINT': 'LATENCY',
-            'INFERENCE_NUM_THREADS': torch.get_num_threads()}).create_infer_request()
+    def _request(self, *shape: int):
+        """What runs inputs of a shape, -1 for any; compiled when it is first asked for."""
+        if shape not in self._requests:
+            from dig2dig_ros.prior.openvino_graph import build
+            model = build(self._architecture, self._weights, shape)
+            self._requests[shape] = self._core.compile_model(model, 'CPU', {
+                'INFERENCE_PRECISION_HINT': self._hint, 'PERFORMANCE_HINT': 'LATENCY',
+                'INFERENCE_NUM_THREADS': torch.get_num_threads()}).create_infer_request()
+        return self._requests[shape]

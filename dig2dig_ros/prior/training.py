@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import torch
 
+from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.base import Prior
-from dig2dig_ros.prior.compact import SIGMA_DATA, SIZES, CompactPrior, input_levels, seeded
+from dig2dig_ros.prior.compact import SIGMA_DATA, CompactPrior, input_levels, seeded
 from dig2dig_ros.prior.crops import CropSampler
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
 from dig2dig_ros.prior.team import Team

@@ -1,0 +1,48 @@
+"""The sizes that compact priors come in."""
+
+import dataclasses
+
+SHUFFLE = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """Size of a compact prior.
+
+    Attributes:
+        channels: width of the finest level.
+        multipliers: width of each level relative to `channels`, finest first.
+        blocks: residual blocks of each level, on the way down and again on the way up; the
+            coarsest level has that many in all.
+    """
+
+    channels: int
+    multipliers: tuple[int, ...]
+    blocks: tuple[int, ...]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each level, finest first."""
+        return tuple(self.channels * multiplier for multiplier in self.multipliers)
+
+    @property
+    def multiple(self) -> int:
+        """Height and width of an input must be multiples of this."""
+        return SHUFFLE * 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def receptive_field(self) -> int:
+        """Side in pixels of the square that one output pixel depends on, at most."""
+        reach = 2 * SHUFFLE  # head and tail
+        for level, blocks in enumerate(self.blocks):
+            passes = 1 if level == len(self.blocks) - 1 else 2
+            reach += 2 * passes * blocks * SHUFFLE * 2 ** level
+        return 2 * reach + self.multiple
+
+
+SIZES = {
+    'tiny': Architecture(channels=16, multipliers=(1, 2, 4), blocks=(1, 1, 2)),
+    'small': Architecture(channels=32, multipliers=(1, 2, 4), blocks=(1, 1, 2)),
+    'medium': Architecture(channels=64, multipliers=(1, 2, 4), blocks=(2, 2, 4)),
+    'large': Architecture(channels=128, multipliers=(1, 2, 4), blocks=(2, 2, 4)),
+}
