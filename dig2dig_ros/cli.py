@@ -1,6 +1,7 @@
 """The `dig2dig` command: finds the sub-command and turns user errors into one clear line."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,9 @@ EXTRAS = {
     'evaluation': ('matplotlib', 'onnxruntime', 'skimage', 'yaml'),
     'ros': ('builtin_interfaces', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs'),
 }
+
+# What a place that cannot be written answers: full, over quota, read-only, another user's.
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
@@ -70,6 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = f'"dig2dig[{extra}]"' if extra else package
         print(f'dig2dig {chosen}: error: needs the Python package {error.name}; '
               f'pip install {wanted} brings it', file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in _STORAGE:
+            raise
+        name = f'{error.filename}: ' if error.filename else ''
+        print(f'dig2dig {chosen}: error: {name}{error.strerror}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

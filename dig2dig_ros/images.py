@@ -52,8 +52,14 @@ def write_image(path: Path, image: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f'{path.parent}: cannot make this folder ({error.strerror})') from error
-    if not cv2.imwrite(str(path), image):
-        raise InputError(f'{path}: cannot write here')
+    _, data = cv2.imencode(path.suffix, image)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        # OpenCV's own writer calls a file that a full disk cut off a success.
+        if path.is_file():
+            path.unlink()
+        raise InputError(f'{path}: cannot be written ({error.strerror})') from error
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -112,6 +113,7 @@ class _Fusion:
         self._fused = messages.add_topic(writer, FUSED_TOPIC, messages.IMAGE)
         self._weights = [messages.add_topic(writer, topic, messages.IMAGE)
                          for topic in WEIGHT_TOPICS if with_weights]
+        self._pair_bytes = 0
         self.report = FusionReport()
 
     def run(self, on_jump: Callable[[], None]) -> FusionReport:
@@ -125,10 +127,25 @@ class _Fusion:
                     self._rig.preparation.reset()
                     on_jump()
                 self._fuse_pair(pair)
+                if self.report.fused == 1:
+                    self._require_room()
                 bar.update()
         self.report.dropped = pairer.dropped
         self.report.last_miss_ns = pairer.last_miss_ns
         return self.report
+
+    def _require_room(self) -> None:
+        """Give up at the first pair, not after hours, where the disk is too small.
+
+        :raises InputError: naming what is needed.
+        """
+        needed = self._expected() * self._pair_bytes + sum(
+            file.stat().st_size for path in self._reader.paths
+            for file in (path.iterdir() if path.is_dir() else [path]))
+        free = shutil.disk_usage(self._writer.path).free
+        if needed > free:
+            raise InputError(f'{self._writer.path}: about {needed / 1e6:.0f} MB are needed and '
+                             f'{free / 1e6:.0f} MB are free; --no-weights takes fewer')
 
     def _expected(self) -> int:
         counts: Counter[str] = Counter()
@@ -173,6 +190,7 @@ class _Fusion:
             outputs = [(self._fused, _colour(result.image), 'bgr8'), *zip(
                 self._weights, result.weights, itertools.repeat('32FC1'), strict=False)]
             header = messages.header(stamp_ns(visible), visible.header.frame_id)
+            self._pair_bytes = sum(image.nbytes for _, image, _ in outputs)
             for connection, image, encoding in outputs:
                 messages.write(self._writer, connection, timestamp_ns,
                                messages.image_message(image, encoding, header))
