@@ -6,16 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
-pytest.importorskip('rclpy')
-
-from dig2dig_ros import topics  # noqa: E402
-from dig2dig_ros.ros import synthetic_cameras  # noqa: E402
-from dig2dig_ros.ros.node.engine_session import fusion_settings  # noqa: E402
-from dig2dig_ros.ros.node.parameters import PARAMETERS  # noqa: E402
-from dig2dig_ros.settings import FusionSettings  # noqa: E402
+from dig2dig_ros import topics
+from dig2dig_ros.ros import synthetic_cameras
+from dig2dig_ros.ros.node.engine_session import fusion_settings
+from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.settings import FusionSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / 'docs' / 'node.md').read_text(encoding='utf-8')

@@ -9,21 +9,17 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from rosbags.typesys import get_types_from_msg
 
+from dig2dig_ros.bag import messages
+from dig2dig_ros.bag.fuse import Rig, fuse_bag
+from dig2dig_ros.bag.storage import TYPES, create_bag, open_bag
 from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import read_image
-
-pytest.importorskip('rosbags')
-
-from rosbags.typesys import get_types_from_msg  # noqa: E402
-
-from dig2dig_ros.bag import messages  # noqa: E402
-from dig2dig_ros.bag.fuse import Rig, fuse_bag  # noqa: E402
-from dig2dig_ros.bag.storage import TYPES, create_bag, open_bag  # noqa: E402
 
 TOPICS = ('/infrared/image_raw', '/visible/image_raw')
 OUTPUTS = ('/fused/image', '/fused/weights/infrared', '/fused/weights/visible')

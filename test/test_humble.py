@@ -3,16 +3,12 @@
 import ast
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip('rclpy')
-
-import rclpy.clock  # noqa: E402
-import rclpy.executors  # noqa: E402
-import rclpy.lifecycle  # noqa: E402
-import rclpy.publisher  # noqa: E402
-import rclpy.qos  # noqa: E402
-import rclpy.subscription  # noqa: E402
+import rclpy.clock
+import rclpy.executors
+import rclpy.lifecycle
+import rclpy.publisher
+import rclpy.qos
+import rclpy.subscription
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dig2dig_ros'
 LISTING = Path(__file__).with_name('data') / 'rclpy_humble.txt'

@@ -4,14 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from dig2dig_ros.bag.storage import open_bag
 from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.cli import main
 from dig2dig_ros.images import write_image
-
-pytest.importorskip('rosbags')
-
-from dig2dig_ros.bag.storage import open_bag  # noqa: E402
 
 CALIBRATION = """
 image_width: 32

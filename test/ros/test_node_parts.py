@@ -8,23 +8,20 @@ import threading
 
 import numpy as np
 import pytest
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
-pytest.importorskip('rclpy')
-
-from sensor_msgs.msg import Image  # noqa: E402
-from std_msgs.msg import Header  # noqa: E402
-
-from dig2dig_ros.camera.encodings import read_pixels  # noqa: E402
-from dig2dig_ros.errors import InputError  # noqa: E402
-from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader  # noqa: E402
-from dig2dig_ros.ros.node.parameters import PARAMETERS  # noqa: E402
-from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics  # noqa: E402
-from dig2dig_ros.ros.node.synchronisation import (  # noqa: E402
+from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader
+from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
+from dig2dig_ros.ros.node.synchronisation import (
     ApproximateSynchroniser,
     ApproximateTimeSynchronizer,
 )
-from dig2dig_ros.ros.node.worker import Worker  # noqa: E402
-from dig2dig_ros.ros.parameter_table import Parameter  # noqa: E402
+from dig2dig_ros.ros.node.worker import Worker
+from dig2dig_ros.ros.parameter_table import Parameter
 
 DEFAULTS = {row.name: row.default for row in PARAMETERS}
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from live import SECOND_NS, bench, pixels, stamp
+from live import SECOND_NS, pixels, stamp
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 HEIGHT, WIDTH = 16, 24
@@ -13,16 +13,15 @@ STAMPS = itertools.count(5)
 
 
 @pytest.fixture(scope='module')
-def live(tmp_path_factory):
-    with bench(tmp_path_factory.mktemp('live')) as made:
-        made.listen(*OUTPUTS)
-        made.listen('fused/camera_info', message_type=CameraInfo)
-        made.start_stand_in(parameters=[
-            'silent_timeout_s:=60.0', 'thermal.agc:=range', 'thermal.maximum:=255.0',
-            'output.compressed:=png'])
-        made.wait_until_active()
-        made.warm_up()
-        yield made
+def live(live_module):
+    live_module.listen(*OUTPUTS)
+    live_module.listen('fused/camera_info', message_type=CameraInfo)
+    live_module.start_stand_in(parameters=[
+        'silent_timeout_s:=60.0', 'thermal.agc:=range', 'thermal.maximum:=255.0',
+        'output.compressed:=png'])
+    live_module.wait_until_active()
+    live_module.warm_up()
+    return live_module
 
 
 def next_stamp_ns():

@@ -8,15 +8,12 @@ import time
 
 import numpy as np
 import pytest
+from live import pixels, stamp
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
 
-pytest.importorskip('rosbags')
-
-from live import bench, pixels, stamp  # noqa: E402
-from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
-from rosgraph_msgs.msg import Clock  # noqa: E402
-
-from dig2dig_ros.bag import messages  # noqa: E402
-from dig2dig_ros.bag.storage import TYPES, create_bag  # noqa: E402
+from dig2dig_ros.bag import messages
+from dig2dig_ros.bag.storage import TYPES, create_bag
 
 TOPICS = ('/infrared/image_raw', '/visible/image_raw')
 REPLAY = [sys.executable, '-m', 'dig2dig_ros.cli', 'replay']
@@ -58,11 +55,10 @@ def _own_hash():
 
 
 @pytest.fixture
-def live(tmp_path):
-    with bench(tmp_path) as made:
-        made.listen(*TOPICS, qos=BEST_EFFORT)
-        made.listen('/clock', message_type=Clock)
-        yield made
+def live(live):
+    live.listen(*TOPICS, qos=BEST_EFFORT)
+    live.listen('/clock', message_type=Clock)
+    return live
 
 
 def clock_times(live):

@@ -6,7 +6,7 @@ from array import array
 import cv2
 import numpy as np
 import pytest
-from live import SECOND_NS, bench, image_message, pixels, stamp
+from live import SECOND_NS, image_message, pixels, stamp
 from sensor_msgs.msg import CompressedImage
 
 NODE = [sys.executable, '-m', 'dig2dig_ros.ros.node.fusion_node', '--ros-args']
@@ -14,10 +14,9 @@ HEIGHT, WIDTH = 64, 96
 
 
 @pytest.fixture
-def live(tmp_path):
-    with bench(tmp_path) as made:
-        made.listen('fused/image', 'fused/weights/infrared', 'fused/weights/visible')
-        yield made
+def live(live):
+    live.listen('fused/image', 'fused/weights/infrared', 'fused/weights/visible')
+    return live
 
 
 def scene():

@@ -5,15 +5,9 @@ import signal
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
-from live import SECOND_NS, STAND_IN, bench, image_message, stamp
+from live import SECOND_NS, STAND_IN, image_message, stamp
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
-
-
-@pytest.fixture
-def live(tmp_path):
-    with bench(tmp_path) as made:
-        yield made
 
 
 def test_transitions_by_hand(live):
@@ -109,31 +103,30 @@ def test_wrong_arguments_are_one_line(live):
     assert 'error: failed to initialize rcl' in node.log
 
 
-def test_two_instances_and_remapped_cameras(tmp_path):
-    with bench(tmp_path) as live:
-        for side in ('left', 'right'):
-            live.start(*STAND_IN, '--ros-args', '-r', f'__ns:=/{side}',
-                       '-r', f'infrared/image_raw:=/{side}_cam/thermal/image',
-                       '-r', 'visible/image_raw:=colour/image_rect')
-            live.listen(f'{side}/fused/image')
-            live.wait_until_active(f'{side}/fusion_node')
+def test_two_instances_and_remapped_cameras(live):
+    for side in ('left', 'right'):
+        live.start(*STAND_IN, '--ros-args', '-r', f'__ns:=/{side}',
+                   '-r', f'infrared/image_raw:=/{side}_cam/thermal/image',
+                   '-r', 'visible/image_raw:=colour/image_rect')
+        live.listen(f'{side}/fused/image')
+        live.wait_until_active(f'{side}/fusion_node')
 
-        def publish(side, seconds):
-            live.publish(f'/{side}_cam/thermal/image', image_message(
-                np.zeros((8, 8), np.uint8), 'mono8', seconds * SECOND_NS))
-            live.publish(f'/{side}/colour/image_rect', image_message(
-                np.zeros((8, 8, 3), np.uint8), 'bgr8', seconds * SECOND_NS))
+    def publish(side, seconds):
+        live.publish(f'/{side}_cam/thermal/image', image_message(
+            np.zeros((8, 8), np.uint8), 'mono8', seconds * SECOND_NS))
+        live.publish(f'/{side}/colour/image_rect', image_message(
+            np.zeros((8, 8, 3), np.uint8), 'bgr8', seconds * SECOND_NS))
 
-        for seconds, side in enumerate(('left', 'right'), start=1):
-            live.spin_until(lambda side=side, seconds=seconds: publish(side, seconds) or live.
-                            heard[f'{side}/fused/image'], side)
-        assert {stamp(m) // SECOND_NS for m in live.heard['left/fused/image']} == {1}
-        assert {stamp(m) // SECOND_NS for m in live.heard['right/fused/image']} == {2}
-        names = {'left/fusion_node: fusion', 'right/fusion_node: fusion'}
-        live.spin_until(lambda: names <= set(live.messages), 'diagnostics of both')
-        # camera_info is the sibling of the remapped image.
-        live.publisher(CameraInfo, '/left/colour/camera_info')
-        live.publisher(CameraInfo, '/right_cam/thermal/camera_info')
+    for seconds, side in enumerate(('left', 'right'), start=1):
+        live.spin_until(lambda side=side, seconds=seconds: publish(side, seconds) or live.
+                        heard[f'{side}/fused/image'], side)
+    assert {stamp(m) // SECOND_NS for m in live.heard['left/fused/image']} == {1}
+    assert {stamp(m) // SECOND_NS for m in live.heard['right/fused/image']} == {2}
+    names = {'left/fusion_node: fusion', 'right/fusion_node: fusion'}
+    live.spin_until(lambda: names <= set(live.messages), 'diagnostics of both')
+    # camera_info is the sibling of the remapped image.
+    live.publisher(CameraInfo, '/left/colour/camera_info')
+    live.publisher(CameraInfo, '/right_cam/thermal/camera_info')
 
 
 def test_an_incompatible_publisher_is_named(live):

@@ -1,8 +1,7 @@
 """The node under load, with failing parts, lost cameras and jumping time, over real DDS."""
 
 import numpy as np
-import pytest
-from live import SECOND_NS, bench, image_message, pixels, stamp
+from live import SECOND_NS, image_message, pixels, stamp
 from rosgraph_msgs.msg import Clock
 
 MS = 1_000_000
@@ -11,12 +10,6 @@ MS = 1_000_000
 DEEP = [f'qos_overrides./{camera}/image_raw.subscription.{policy}'
         for camera in ('infrared', 'visible')
         for policy in ('depth:=200', 'reliability:=reliable')] + ['sync.depth:=200']
-
-
-@pytest.fixture
-def live(tmp_path):
-    with bench(tmp_path) as made:
-        yield made
 
 
 def start(live, *options, parameters=()):

@@ -5,12 +5,9 @@ import signal
 import subprocess
 
 import pytest
-
-pytest.importorskip('launch_ros', reason='launch_ros is part of a ROS installation, not of PyPI')
-ament_index = pytest.importorskip('ament_index_python.packages')
-
-from live import bench  # noqa: E402
-from sensor_msgs.msg import CameraInfo  # noqa: E402
+from ament_index_python import packages as ament_index
+from live import bench
+from sensor_msgs.msg import CameraInfo
 
 
 @pytest.fixture(scope='module')

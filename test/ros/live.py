@@ -1,38 +1,38 @@
 """Runs nodes as processes on a ROS domain of their own and talks to them over real DDS."""
 
 import contextlib
+import fcntl
 import itertools
 import os
-import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
 
-rclpy = pytest.importorskip('rclpy')
-
-from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
-from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically  # noqa: E402
-from rclpy.context import Context  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from rclpy.qos import QoSProfile  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
-
-from dig2dig_ros.camera.encodings import read_pixels  # noqa: E402
-from dig2dig_ros.ros.messages import ImageWriter  # noqa: E402
+from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.ros.messages import ImageWriter
 
 SETTLING_S = 0.3
 REPEAT_S = 5.0
 PATIENCE_S = 60.0
 STAND_IN = [sys.executable, str(Path(__file__).with_name('stand_in_node.py'))]
 SECOND_NS = 1_000_000_000
+DOMAINS = range(10, 100)  # above them the ports may be taken by outgoing connections
 
 
 def environment(domain):
@@ -70,8 +70,8 @@ class Process:
 class Bench:
     """The test's own end: publishes cameras, hears outputs, calls services."""
 
-    def __init__(self, folder, namespace=''):
-        self.domain = random.randrange(10, 100)
+    def __init__(self, folder, domain, namespace=''):
+        self.domain = domain
         self.folder = folder
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
         self._context = Context()
@@ -225,13 +225,34 @@ class Bench:
 
 
 @contextlib.contextmanager
+def own_domain():
+    """Have a ROS domain to oneself, whatever other test sessions run on this machine.
+
+    The first one that is free, from one that the process's number gives; a lock on a file says
+    which are taken, and the kernel takes it back where a session dies.
+    """
+    count = len(DOMAINS)
+    for domain in (DOMAINS[(os.getpid() + step) % count] for step in range(count)):
+        path = Path(tempfile.gettempdir(), f'dig2dig-test-{os.getuid()}-domain-{domain}')
+        with open(path, 'w') as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield domain
+            return
+    pytest.fail('all ROS domains are in use by other test sessions')
+
+
+@contextlib.contextmanager
 def bench(folder, **options):
-    """Make a bench and clean up after it."""
-    made = Bench(folder, **options)
-    try:
-        yield made
-    finally:
-        made.close()
+    """Make a bench on a domain of its own and clean up after it."""
+    with own_domain() as domain:
+        made = Bench(folder, domain, **options)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 def image_message(pixels, encoding, stamp_ns, frame_id='frame'):
