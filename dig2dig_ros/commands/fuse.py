@@ -14,8 +14,8 @@ from dig2dig_ros.commands.camera_options import add_camera_options, camera_value
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.engine import FusionEngine, FusionResult
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.evaluation.overlay import weight_overlay
 from dig2dig_ros.images import SUFFIXES, match_folders, read_image, to_8_bit, write_image
+from dig2dig_ros.overlay import weight_overlay
 
 Prepare = Callable[
     [list[np.ndarray]], tuple[list[np.ndarray], list[np.ndarray | None] | None]]

@@ -19,9 +19,9 @@ from dig2dig_ros.evaluation.curves import GLOBAL, Curve, dig_curves
 from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
 from dig2dig_ros.evaluation.grid import Curves
 from dig2dig_ros.evaluation.metrics import LOWER_IS_BETTER, measure
-from dig2dig_ros.evaluation.overlay import weight_overlay
 from dig2dig_ros.evaluation.report_style import CSS, SCRIPT
 from dig2dig_ros.evaluation.tables import format_value
+from dig2dig_ros.overlay import weight_overlay
 
 Entry = tuple[str, Mapping[str, np.ndarray], FusionResult]
 

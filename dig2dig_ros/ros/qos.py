@@ -1,5 +1,8 @@
 """Quality of service: names for people, and events under the name that this ROS has for them."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from rclpy.qos import QoSPolicyKind
 
 try:
@@ -9,6 +12,7 @@ try:
         QoSOfferedIncompatibleQoSInfo,
         QoSRequestedIncompatibleQoSInfo,
         SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
     )
 except ImportError:  # Humble, whose qos_event became event_handler in Iron
     from rclpy.qos_event import (
@@ -17,6 +21,7 @@ except ImportError:  # Humble, whose qos_event became event_handler in Iron
         QoSOfferedIncompatibleQoSInfo,
         QoSRequestedIncompatibleQoSInfo,
         SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
     )
 
 __all__ = [
@@ -25,6 +30,8 @@ __all__ = [
     'QoSOfferedIncompatibleQoSInfo',
     'QoSRequestedIncompatibleQoSInfo',
     'SubscriptionEventCallbacks',
+    'UnsupportedEventTypeError',
+    'made_with_events',
     'policy_name',
 ]
 
@@ -32,3 +39,17 @@ __all__ = [
 def policy_name(kind: int) -> str:
     """Name a policy, such as `reliability`."""
     return QoSPolicyKind(kind).name.lower()
+
+
+def made_with_events(make: Callable[[Any], Any], choices: Sequence[Any]) -> Any:
+    """Make a publisher or subscription with the first choice of events that the RMW has.
+
+    :param make: takes event callbacks, or None.
+    :param choices: the most wanted first; without events where none is supported.
+    """
+    for callbacks in choices:
+        try:
+            return make(callbacks)
+        except UnsupportedEventTypeError:
+            continue
+    return make(None)

@@ -205,6 +205,17 @@ class Bench:
         request.transition.id = transition_id
         return self.call(ChangeState, f'{node}/change_state', request, repeat=False).success
 
+    def change_state_later(self, transition_id, node='fusion_node'):
+        """Ask for a transition; return the future of the answer."""
+        self.state(node)
+        name = f'{node}/change_state'
+        self._clients[name] = client = self.node.create_client(ChangeState, name)
+        self.spin_until(client.service_is_ready, f'the service {name}')
+        self._spin_for(SETTLING_S)
+        request = ChangeState.Request()
+        request.transition.id = transition_id
+        return client.call_async(request)
+
     def state(self, node='fusion_node'):
         """Return the label of the lifecycle state."""
         return self.call(GetState, f'{node}/get_state', GetState.Request()).current_state.label

@@ -144,3 +144,32 @@ def test_waiting_is_said(live):
     node = live.start_stand_in()
     live.spin_until(lambda: 'waiting for /visible/image_raw: no publisher' in node.log)
     assert 'waiting for /infrared/image_raw: no publisher' in node.log
+
+
+def test_it_answers_while_the_engine_loads(live):
+    node = live.start_stand_in('--load-s', '600')
+    live.spin_until(lambda: live.messages.get('fusion_node: fusion') == 'loading the engine',
+                    'diagnostics')
+    assert live.get_parameter('sync.slop_s') == 0.02
+    assert live.state() == 'unconfigured'
+    assert 'read when the node is configured' in live.set_parameters(queue='every')
+    assert live.set_parameters(sync__slop_s=0.1) == ''
+    assert node.end() == 0
+    assert 'Traceback' not in node.log
+
+
+def test_it_answers_while_a_service_has_the_engine_loaded(live):
+    live.start_stand_in('--load-s', '4', parameters=['autostart:=false'])
+    assert live.state() == 'unconfigured'
+    configured = live.change_state_later(Transition.TRANSITION_CONFIGURE)
+    live.spin_until(lambda: live.messages.get('fusion_node: fusion') == 'loading the engine',
+                    'diagnostics')
+    assert live.set_parameters(output__encoding='mono8') == ''
+    assert not configured.done()
+    live.spin_until(configured.done, 'the answer')
+    assert configured.result().success
+    assert live.state() == 'inactive'
+    live.listen('fused/image')
+    assert live.change_state(Transition.TRANSITION_ACTIVATE)
+    live.warm_up()
+    assert live.heard['fused/image'][0].encoding == 'mono8'

@@ -8,12 +8,17 @@ import threading
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import Image
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader
+from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.parameters import PARAMETERS
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
 from dig2dig_ros.ros.node.synchronisation import (
@@ -22,6 +27,8 @@ from dig2dig_ros.ros.node.synchronisation import (
 )
 from dig2dig_ros.ros.node.worker import Worker
 from dig2dig_ros.ros.parameter_table import Parameter
+from dig2dig_ros.ros.qos import UnsupportedEventTypeError, made_with_events
+from dig2dig_ros.topics import CAMERAS
 
 DEFAULTS = {row.name: row.default for row in PARAMETERS}
 
@@ -199,3 +206,49 @@ def test_statistics_give_rate_and_percentiles():
     assert statistics.percentiles('engine_ms') == pytest.approx((49.5, 89.1, 98.01))
     assert statistics.mean_weights == (0.25, 0.75)
     assert statistics.counts['fused'] == 100
+    # A stamp of another clock has no age.
+    statistics.fused(FrameRecord(1.0, None, 0, 50, 0), (0.25, 0.75))
+    assert statistics.percentiles('stamp_ms') == (0, 0, 0)
+
+
+@pytest.mark.parametrize('supported', [['both', 'one'], ['one'], []])
+def test_events_that_the_middleware_lacks_are_left_out(supported):
+    def make(events):
+        if events is not None and events not in supported:
+            raise UnsupportedEventTypeError('not supported')
+        return events
+
+    assert made_with_events(make, ['both', 'one']) == next(iter(supported), None)
+
+
+@pytest.fixture
+def node(domain):
+    context = Context()
+    rclpy.init(context=context, domain_id=domain)
+    made = Node('fusion_node', context=context)
+    yield made
+    made.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_nothing_is_made_that_nobody_subscribes_to(node):
+    # Pixels that no encoding takes: making a message of them would fail.
+    nonsense = np.zeros((4, 4), np.complex64)
+    Outputs(node, DEFAULTS).publish(Header(), nonsense, dict.fromkeys(CAMERAS, nonsense), None)
+    with pytest.raises(InputError):
+        ImageWriter().write(nonsense, 'bgr8', Header())
+
+
+def test_camera_info_is_published_as_a_copy(node):
+    outputs, heard = Outputs(node, DEFAULTS), []
+    node.create_subscription(CameraInfo, 'fused/camera_info', heard.append, 1)
+    image = np.zeros((4, 4), np.uint8)
+    given = CameraInfo(header=Header(frame_id='as it came'), width=4)
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    while not heard:
+        outputs.publish(Header(frame_id='fused'), image, dict.fromkeys(CAMERAS, image), given)
+        executor.spin_once(timeout_sec=0.1)
+    executor.shutdown()
+    assert (heard[0].header.frame_id, heard[0].width) == ('fused', 4)
+    assert given.header.frame_id == 'as it came'

@@ -3,6 +3,7 @@
 import numpy as np
 from live import SECOND_NS, image_message, pixels, stamp
 from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 MS = 1_000_000
 # A burst is no camera: let the node's readers keep all of it. That the standard parameters for
@@ -146,3 +147,65 @@ def test_a_backward_clock_starts_over(live):
     # A pair that is older than sync.max_age_s is dropped as stale.
     live.spin_until(lambda: live.publish_pair(10 * SECOND_NS) or live.count(
         'pairs dropped: stale') > 0, 'a stale pair')
+
+
+def level_and_text(live):
+    return live.levels.get('fusion_node: fusion'), live.messages.get('fusion_node: fusion', '')
+
+
+def test_cameras_that_never_pair_are_a_warning(live):
+    start(live)
+    stamps = iter(range(SECOND_NS, 900 * SECOND_NS, 200 * MS))
+
+    def publish():
+        stamp_ns = next(stamps)
+        live.publish_pair(stamp_ns, visible=image_message(
+            np.zeros((16, 24, 3), np.uint8), 'bgr8', stamp_ns + 80 * MS))
+
+    live.spin_until(lambda: publish() or level_and_text(live)[0] == 1, 'the warning')
+    assert level_and_text(live)[1] == (
+        'both cameras deliver, but no images pair: the last one was 80.0 ms from the other camera')
+    assert live.count('pairs in') == 0
+
+
+def test_an_engine_that_always_fails_is_an_error(live):
+    start(live, '--fail-every', '1')
+    stamps = iter(range(SECOND_NS, 900 * SECOND_NS, 100 * MS))
+    live.spin_until(lambda: live.publish_pair(next(stamps)) or level_and_text(live)[0] == 2,
+                    'the error')
+    assert level_and_text(live)[1] == (
+        'every pair fails: RuntimeError: the stand-in was told to fail')
+    assert live.state() == 'active'
+
+
+def test_nobody_listening_is_no_fault(live):
+    live.start_stand_in()
+    live.wait_until_active()
+    live.spin_until(lambda: live.publish_pair(SECOND_NS) or level_and_text(live) == (
+        0, 'idle: nobody subscribes'), 'idle')
+
+
+def test_holding_repeats_every_output(live):
+    live.listen('fused/weights/infrared')
+    live.listen('fused/image/compressed', message_type=CompressedImage)
+    live.listen('fused/camera_info', message_type=CameraInfo)
+    start(live, parameters=['silent_timeout_s:=0.5', 'on_silent:=hold', 'output.compressed:=jpeg'])
+    live.publish('visible/camera_info', CameraInfo(width=24, height=16))
+    live.spin_until(lambda: live.publish_pair(6 * SECOND_NS) or all(live.heard.values()), 'all')
+    visible = image_message(np.zeros((16, 24, 3), np.uint8), 'bgr8', 7 * SECOND_NS)
+    live.spin_until(lambda: live.publish('visible/image_raw', visible) or live.count('held'),
+                    'holding')
+    live.clear()
+    live.spin_until(lambda: live.publish('visible/image_raw', visible) or all(
+        live.heard.values()), 'all outputs, held')
+    assert {stamp(message) for messages in live.heard.values() for message in messages} == {
+        6 * SECOND_NS}
+
+
+def test_stamps_of_another_clock_are_no_latency(live):
+    start(live, parameters=DEEP)
+    live.publish_pair(5 * SECOND_NS)
+    live.spin_until(lambda: settled(live, 1), 'a fused pair')
+    assert live.diagnostics['latency stamp to publish p50/p90/p99 (ms)'] == 'none yet'
+    received = live.diagnostics['latency receive to publish p50/p90/p99 (ms)']
+    assert 0 < float(received.split(' / ')[0]) < 60_000

@@ -7,6 +7,7 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from dig2dig_ros.ros.node.health import Recent, judge
 from dig2dig_ros.ros.node.inputs import Camera, Inputs
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import Statistics
@@ -68,29 +69,29 @@ def fusion_values(statistics: Statistics, engine: Mapping[str, str]) -> dict[str
     return values
 
 
-def fusion_level(inputs: Inputs | None, outputs: Outputs | None, failure: str
-                 ) -> tuple[bytes, str]:
-    """Tell how the fusion does as a whole."""
-    if failure:
-        return DiagnosticStatus.ERROR, failure
-    if inputs is None or outputs is None:
-        return DiagnosticStatus.WARN, 'not active'
-    silent = [camera for camera in CAMERAS if inputs.silent(camera)]
-    if silent:
-        return DiagnosticStatus.WARN, f'no images from: {", ".join(silent)}'
+def fusion_level(statistics: Statistics, recent: Recent, inputs: Inputs, outputs: Outputs,
+                 wanted: bool) -> tuple[bytes, str]:
+    """Tell how an active node does as a whole.
+
+    :param wanted: whether anybody is to get a result.
+    """
     for topic, policy in outputs.incompatible.items():
         return DiagnosticStatus.WARN, f'a subscriber of {topic} wants another QoS {policy}'
-    return DiagnosticStatus.OK, 'fusing'
+    recent.note(time.monotonic(), {**statistics.counts, **inputs.received})
+    level, text = judge(
+        recent, [camera for camera in CAMERAS if inputs.silent(camera)],
+        wanted, statistics.last_error, inputs.last_miss_ms)
+    return bytes([level]), text
 
 
-def report(node_name: str, stamp: Time, statistics: Statistics, inputs: Inputs | None,
-           outputs: Outputs | None, engine: Mapping[str, str], failure: str) -> DiagnosticArray:
+def report(node_name: str, stamp: Time, statistics: Statistics, verdict: tuple[bytes, str],
+           inputs: Inputs | None, engine: Mapping[str, str]) -> DiagnosticArray:
     """Make the message of one second.
 
+    :param verdict: level and line of the fusion.
     :param engine: what runs, see `EngineSession.describe`.
-    :param failure: why the node does not run; empty while it does.
     """
-    level, text = fusion_level(inputs, outputs, failure)
+    level, text = verdict
     values = fusion_values(statistics, engine)
     statuses = []
     if inputs is not None:

@@ -5,11 +5,13 @@ takes time, from decoding to publishing.
 """
 
 import concurrent.futures
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
@@ -22,8 +24,10 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node import diagnostics
 from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.engine_session import EngineSession
+from dig2dig_ros.ros.node.health import Recent
 from dig2dig_ros.ros.node.inputs import Inputs
 from dig2dig_ros.ros.node.live_fusion import LiveFusion
+from dig2dig_ros.ros.node.loading import finished, prepare_configure
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.parameter_changes import check_change, check_together
 from dig2dig_ros.ros.node.parameters import PARAMETERS
@@ -53,6 +57,9 @@ class FusionNode(LifecycleNode):
         self._fusion: LiveFusion | None = None
         self._outputs: Outputs | None = None
         self._inputs: Inputs | None = None
+        self._loading: concurrent.futures.Future | None = None
+        self._shut_down = False
+        self._recent = Recent()
         self.failure = ''
         declare(self, PARAMETERS)
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -65,30 +72,30 @@ class FusionNode(LifecycleNode):
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1),
                           on_clock_change=False),
             post_callback=lambda jump: self._on_time_jump())
+        prepare_configure(self, self._preload)
         if self.get_parameter('autostart').value is True:
-            self._starter = self.create_timer(0.0, self._start, clock=steady)
+            # A group of its own: while one callback of a group awaits, no other may run.
+            self._starter = self.create_timer(
+                0.0, self._start, callback_group=MutuallyExclusiveCallbackGroup(), clock=steady)
 
     @reported
     def on_configure(self, state: LifecycleState) -> None:
-        """Load and warm up the engine, on the thread that will run it."""
-        values = read(self, PARAMETERS)
-        check_together(values)
-        self._outputs = Outputs(self, values)
-        limit = 1 if values['queue'] == 'latest' else values['queue_limit']
-        self._worker = Worker(lambda capture: self._fusion.handle(capture), limit, values['queue'])
-        self.get_logger().info('loading the engine')
+        """Have the engine, which `_preload` has loaded if it was asked before."""
+        loading = self._loading or self._load()
         try:
-            self._fusion = self._wait(self._worker.submit(lambda: LiveFusion(
-                self, values, self._outputs, self._statistics, self._make_session)))
+            self._fusion = self._wait(loading)
         except Exception:
             self._release()
             raise
+        self._loading = None
+        self._fusion.apply(read(self, PARAMETERS))
         engine = ', '.join(f'{name} {text}' for name, text in self._fusion.engine_status.items())
         self.get_logger().info(f'engine ready: {engine}')
 
     @reported
     def on_activate(self, state: LifecycleState) -> None:
         """Start listening."""
+        self._recent.clear()
         self._inputs = Inputs(self, read(self, PARAMETERS), self._on_capture)
         super().on_activate(state)
 
@@ -107,6 +114,7 @@ class FusionNode(LifecycleNode):
     @reported
     def on_shutdown(self, state: LifecycleState) -> None:
         """Stop from any state."""
+        self._shut_down = True
         self._stop_listening()
         self._release()
 
@@ -124,10 +132,32 @@ class FusionNode(LifecycleNode):
             self.destroy_node()
         return finished
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
         self._starter.cancel()
+        await self._preload()
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
+
+    async def _preload(self) -> None:
+        """Load the engine, while the executor's thread goes on with other callbacks."""
+        if self._worker is None and not self._shut_down:
+            with contextlib.suppress(Exception):  # `on_configure` meets it again, and says it
+                self._load()
+        if self._loading is not None:
+            await finished(self, self._loading)
+
+    def _load(self) -> concurrent.futures.Future:
+        """Begin to load and warm up the engine, on the thread that will run it."""
+        values = read(self, PARAMETERS)
+        check_together(values)
+        self.failure = ''
+        self._outputs = Outputs(self, values)
+        limit = 1 if values['queue'] == 'latest' else values['queue_limit']
+        self._worker = Worker(lambda capture: self._fusion.handle(capture), limit, values['queue'])
+        self.get_logger().info('loading the engine')
+        self._loading = self._worker.submit(lambda: LiveFusion(
+            self, values, self._outputs, self._statistics, self._make_session))
+        return self._loading
 
     def _wait(self, future: concurrent.futures.Future) -> Any:
         """Wait for the worker, but no longer than the process is wanted."""
@@ -149,17 +179,20 @@ class FusionNode(LifecycleNode):
             self._worker.close(END_TIMEOUT_S)
         if self._outputs is not None:
             self._outputs.destroy()
-        self._worker = self._fusion = self._outputs = None
+        self._worker = self._fusion = self._outputs = self._loading = None
 
     def _on_capture(self, capture: Capture) -> None:
         if capture.is_pair:
             self._statistics.count('pairs in')
-        if self.get_parameter('lazy').value and not self._outputs.wanted():
+        if not self._wanted():
             self._lose([capture], 'no subscriber')
             return
         lost = self._worker.put(capture)
         if lost is not None:
             self._lose([lost], 'queue full' if lost is capture else 'superseded')
+
+    def _wanted(self) -> bool:
+        return not self.get_parameter('lazy').value or self._outputs.wanted()
 
     def _flush(self) -> None:
         if self._inputs is not None:
@@ -179,10 +212,10 @@ class FusionNode(LifecycleNode):
     def _on_set_parameters(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
         changed = {parameter.name: parameter.value for parameter in parameters}
         try:
-            values = check_change(self, changed, configured=self._fusion is not None)
+            values = check_change(self, changed, configured=self._worker is not None)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        if values is not None:
+        if values is not None and self._fusion is not None:
             self._fusion.apply(values)
             if self._inputs is not None:
                 self._inputs.apply(values)
@@ -196,10 +229,20 @@ class FusionNode(LifecycleNode):
         """Publish /diagnostics and say what is waited for."""
         name = self.get_fully_qualified_name().lstrip('/')
         self._diagnostics.publish(diagnostics.report(
-            name, self.get_clock().now().to_msg(), self._statistics, self._inputs, self._outputs,
-            self._fusion.engine_status if self._fusion else {}, self.failure))
+            name, self.get_clock().now().to_msg(), self._statistics, self._verdict(),
+            self._inputs, self._fusion.engine_status if self._fusion else {}))
         if self._inputs is not None:
             self._inputs.remind()
+
+    def _verdict(self) -> tuple[bytes, str]:
+        """Level and line of the fusion."""
+        if self.failure:
+            return DiagnosticStatus.ERROR, self.failure
+        if self._inputs is not None:
+            return diagnostics.fusion_level(
+                self._statistics, self._recent, self._inputs, self._outputs, self._wanted())
+        loading = self._loading is not None
+        return DiagnosticStatus.WARN, 'loading the engine' if loading else 'not active'
 
 
 def main(args: Sequence[str] | None = None) -> int:

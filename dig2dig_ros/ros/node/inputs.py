@@ -17,6 +17,7 @@ from dig2dig_ros.ros.qos import (
     QoSMessageLostInfo,
     QoSRequestedIncompatibleQoSInfo,
     SubscriptionEventCallbacks,
+    made_with_events,
     policy_name,
 )
 from dig2dig_ros.ros.remapping import camera_info_topic, compressed_topic
@@ -85,9 +86,8 @@ class Inputs:
         synchroniser = self._synchroniser
         values = {f'images dropped: {reason}': str(count)
                   for reason, count in sorted(synchroniser.dropped.items())}
-        if synchroniser.last_miss_ns is not None:
-            values['last unpaired image was off by (ms)'] = (
-                f'{synchroniser.last_miss_ns * 1e-6:.1f}')
+        if self.last_miss_ms is not None:
+            values['last unpaired image was off by (ms)'] = f'{self.last_miss_ms:.1f}'
         return values | {'images without stamp': str(synchroniser.unstamped)}
 
     def apply(self, values: Mapping[str, Any]) -> None:
@@ -103,6 +103,17 @@ class Inputs:
     def reset(self) -> None:
         """Start over after a jump in time."""
         self._synchroniser.reset()
+
+    @property
+    def received(self) -> dict[str, int]:
+        """Images that came from each camera, as counters."""
+        return {f'images {name}': camera.received for name, camera in self.cameras.items()}
+
+    @property
+    def last_miss_ms(self) -> float | None:
+        """By how much the last unpaired image missed its nearest, infrared minus visible."""
+        miss_ns = self._synchroniser.last_miss_ns
+        return None if miss_ns is None else miss_ns * 1e-6
 
     def silent(self, camera: str) -> bool:
         """Tell whether a camera sends nothing any more."""
@@ -133,13 +144,14 @@ class Inputs:
         name = topics.IMAGES[camera]
         compressed = self._values['input.transport'] == 'compressed'
         topic = compressed_topic(self._node, name) if compressed else name
-        subscriber = Subscriber(
-            self._node, CompressedImage if compressed else Image, topic,
-            qos_profile=qos_profile_sensor_data,
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=lambda info: self._on_incompatible(camera, info),
-                message_lost=lambda info: self._on_lost(camera, info)),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        events = {'incompatible_qos': lambda info: self._on_incompatible(camera, info)}
+        lost = {'message_lost': lambda info: self._on_lost(camera, info)}
+        subscriber = made_with_events(
+            lambda callbacks: Subscriber(
+                self._node, CompressedImage if compressed else Image, topic,
+                qos_profile=qos_profile_sensor_data, event_callbacks=callbacks,
+                qos_overriding_options=QoSOverridingOptions.with_default_policies()),
+            [SubscriptionEventCallbacks(**events, **lost), SubscriptionEventCallbacks(**events)])
         subscriber.registerCallback(lambda message: self._received(camera, message))
         self.cameras[camera] = Camera(subscriber.sub.topic_name)
         info_topic = camera_info_topic(self._node, topics.INFOS[camera], name)

@@ -18,6 +18,8 @@ from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
 
 LOG_PERIOD_S = 5.0
+# An age beyond this, in either direction, is another clock's and not a latency.
+OLDEST_S = 60.0
 
 
 class LiveFusion:
@@ -116,7 +118,7 @@ class LiveFusion:
         result = self._session.fuse(sources.infrared, sources.visible, sources.valid)
         self._publish(capture, result.image, *result.weights)
         self._statistics.fused(FrameRecord(
-            done_s=time.monotonic(), stamp_ms=1e3 * self._age_s(capture),
+            done_s=time.monotonic(), stamp_ms=self._plausible_age_ms(capture),
             receive_ms=1e-6 * (time.monotonic_ns() - capture.received_ns),
             engine_ms=result.timing.total_ms, skew_ms=1e-6 * capture.skew_ns),
             result.weights.mean(axis=(1, 2)))
@@ -131,6 +133,12 @@ class LiveFusion:
 
     def _age_s(self, capture: Capture) -> float:
         return 1e-9 * (self._node.get_clock().now().nanoseconds - stamp_ns(capture.visible))
+
+    def _plausible_age_ms(self, capture: Capture) -> float | None:
+        """Age of a stamp of this clock; the stamp of another one has none that means anything."""
+        age_s = self._age_s(capture)
+        limit_s = self._values['sync.max_age_s'] or OLDEST_S
+        return 1e3 * age_s if -limit_s <= age_s <= limit_s else None
 
     def _alone(self, capture: Capture) -> None:
         """Treat an image whose partner camera is silent as `on_silent` says."""

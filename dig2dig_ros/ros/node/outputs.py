@@ -16,6 +16,7 @@ from dig2dig_ros.ros.messages import ImageWriter, write_compressed
 from dig2dig_ros.ros.qos import (
     PublisherEventCallbacks,
     QoSOfferedIncompatibleQoSInfo,
+    made_with_events,
     policy_name,
 )
 from dig2dig_ros.ros.remapping import camera_info_topic, compressed_topic
@@ -45,7 +46,7 @@ class Outputs:
                 CompressedImage, compressed_topic(node, topics.FUSED_IMAGE))
         self._writer = ImageWriter()
         self._weight_writers = {camera: ImageWriter() for camera in topics.CAMERAS}
-        self._published = False
+        self._last: tuple | None = None
 
     def apply(self, values: Mapping[str, Any]) -> None:
         """Take changed parameters."""
@@ -64,9 +65,10 @@ class Outputs:
         :param weights: camera -> H x W float32 in [0, 1].
         :param camera_info: of the visible camera; None where it has not come.
         """
+        self._last = (header, image, weights, camera_info)
         encoding = self._values['output.encoding']
-        self._image.publish(self._writer.write(image, encoding, header))
-        self._published = True
+        if self._image.get_subscription_count():
+            self._image.publish(self._writer.write(image, encoding, header))
         if camera_info is not None and self._info.get_subscription_count():
             stamped = copy.copy(camera_info)  # the object belongs to the executor's thread
             stamped.header = header
@@ -81,10 +83,11 @@ class Outputs:
                 self._values['output.jpeg_quality'], header))
 
     def repeat(self) -> bool:
-        """Publish the last fused image again, its stamp telling its age."""
-        if self._published:
-            self._image.publish(self._writer.message)
-        return self._published
+        """Publish the last frame again on every topic, its stamp telling its age."""
+        if self._last is None:
+            return False
+        self.publish(*self._last)
+        return True
 
     def destroy(self) -> None:
         """Take the topics away."""
@@ -97,12 +100,13 @@ class Outputs:
             if publisher is not None]
 
     def _publisher(self, message_type: type, topic: str):
-        return self._node.create_publisher(
+        events = PublisherEventCallbacks(
+            incompatible_qos=lambda info: self._on_incompatible(topic, info))
+        return made_with_events(lambda callbacks: self._node.create_publisher(
             message_type, topic,
             QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.RELIABLE),
-            event_callbacks=PublisherEventCallbacks(
-                incompatible_qos=lambda info: self._on_incompatible(topic, info)),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            event_callbacks=callbacks,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies()), [events])
 
     def _on_incompatible(self, topic: str, info: QoSOfferedIncompatibleQoSInfo) -> None:
         policy = policy_name(info.last_policy_kind)

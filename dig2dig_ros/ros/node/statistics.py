@@ -18,14 +18,15 @@ class FrameRecord(NamedTuple):
 
     Attributes:
         done_s: of the steady clock.
-        stamp_ms: visible stamp to publish, by the node's clock.
+        stamp_ms: visible stamp to publish, by the node's clock; None where the stamp is of
+            another clock.
         receive_ms: arrival of the later image to publish.
         engine_ms: in the engine.
         skew_ms: between the two cameras.
     """
 
     done_s: float
-    stamp_ms: float
+    stamp_ms: float | None
     receive_ms: float
     engine_ms: float
     skew_ms: float
@@ -90,7 +91,8 @@ class Statistics:
         return (len(recent) - 1) / (recent[-1] - recent[0])
 
     def percentiles(self, field: str) -> tuple[float, ...] | None:
-        """Return p50, p90 and p99 of a field of the last frames; None without frames."""
+        """Return p50, p90 and p99 of a field of the last frames that have it; None without."""
         with self._lock:
-            values = [getattr(frame, field) for frame in self._frames]
+            values = [value for frame in self._frames
+                      if (value := getattr(frame, field)) is not None]
         return tuple(np.percentile(values, PERCENTILES)) if values else None

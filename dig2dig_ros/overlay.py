@@ -1,0 +1,93 @@
+"""Pictures for people: who gave each pixel, what is hot, and whether the cameras agree.
+
+Their purpose is the eye; a detector takes the fused image.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+KINDS = ('weights', 'hot', 'checker')
+# Infrared from this level on is shown in colour, fully so from the second one on.
+_WARM, _HOT = 128.0, 224.0
+_HOT_SHARE = 0.85
+_SQUARES = 8
+
+
+class Pair(NamedTuple):
+    """The sources of a fused image; see `camera.preparation.Prepared`."""
+
+    infrared: np.ndarray
+    visible: np.ndarray
+    valid: np.ndarray | None
+
+
+def overlay(kind: str, fused: np.ndarray, weights: np.ndarray, pair: Pair) -> np.ndarray:
+    """Draw one of `KINDS`.
+
+    :param fused: uint8, H x W or H x W x 3 (BGR).
+    :param weights: float32, 2 x H x W, summing to 1, infrared first.
+    :returns: uint8, H x W x 3 (BGR).
+    """
+    if kind == 'weights':
+        return weight_overlay(fused, weights)
+    return hot_overlay(pair) if kind == 'hot' else checker(pair)
+
+
+def hot_overlay(pair: Pair) -> np.ndarray:
+    """Lay what is hot over the visible image, in the colours of glowing iron.
+
+    :returns: uint8, H x W x 3 (BGR): visible where infrared is below the middle of its range or
+        has no pixel.
+    """
+    table = np.interp(np.arange(256), (_WARM, _HOT), (0.0, _HOT_SHARE)).astype(np.float32)
+    share = cv2.LUT(pair.infrared, table)
+    if pair.valid is not None:
+        share = share * pair.valid
+    colours = cv2.applyColorMap(pair.infrared, cv2.COLORMAP_INFERNO)
+    return cv2.blendLinear(colours, _bgr(pair.visible), share, 1 - share)
+
+
+def checker(pair: Pair, squares: int = _SQUARES) -> np.ndarray:
+    """Show the two cameras in alternating squares: edges that go on across them are aligned.
+
+    :param squares: in the height of the image.
+    :returns: uint8, H x W x 3 (BGR); visible in the top left square, and where infrared has no
+        pixel.
+    """
+    height, width = pair.visible.shape[:2]
+    side = max(1, -(-height // squares))
+    rows, columns = np.arange(height)[:, None] // side, np.arange(width) // side
+    shown = (rows + columns) % 2 == 1
+    if pair.valid is not None:
+        shown &= pair.valid
+    return np.where(shown[..., None], _bgr(pair.infrared), _bgr(pair.visible))
+
+
+def weight_overlay(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Tint a fused image by which source each pixel came from.
+
+    :param image: uint8, H x W or H x W x 3 (BGR).
+    :param weights: float32, K x H x W, summing to 1.
+    :returns: uint8, H x W x 3 (BGR): the luminance of the image, in the weighted mean of K hues;
+        with two sources orange is the first (infrared) and blue the second (visible).
+    """
+    hues = _hues(len(weights))
+    tint = np.tensordot(weights, hues, axes=(0, 0))
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    # A quarter of the tint stays where the picture is black, so that weights show there too.
+    shade = 0.25 + 0.75 * grey.astype(np.float32)[..., None] / 255
+    return (255 * tint * shade).round().clip(0, 255).astype(np.uint8)
+
+
+def _hues(count: int) -> np.ndarray:
+    """Count evenly spaced colours from orange on, BGR in 0..1, count x 3."""
+    degrees = (30 + 360 * np.arange(count) / count) % 360
+    hsv = np.stack([degrees / 2, np.full(count, 200), np.full(count, 255)], axis=-1)
+    bgr = cv2.cvtColor(hsv.astype(np.uint8)[None], cv2.COLOR_HSV2BGR)[0]
+    return bgr.astype(np.float32) / 255
+
+
+def _bgr(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
