@@ -75,13 +75,3 @@ def test_parameters_go_before_the_preset():
     values = DEFAULTS | {'engine.preset': 'paper', 'engine.steps': 25, 'engine.normalise': True}
     assert fusion_settings(values, 'cpu') == FusionSettings.preset(
         'paper', steps=25, normalise=True)
-
-
-def test_the_launch_arguments_are_documented_in_the_launch_file():
-    text = (ROOT / 'launch' / 'fusion.launch.py').read_text(encoding='utf-8')
-    declared = set(re.findall(r"declare\('(\w+)'", text))
-    assert declared >= {'infrared_topic', 'visible_topic', 'params_file', 'namespace', 'device',
-                        'checkpoint', 'use_sim_time', 'autostart', 'log_level', 'synthetic',
-                        'rviz'}
-    used = set(re.findall(r"LaunchConfiguration\('(\w+)'\)", text))
-    assert used <= declared

@@ -43,8 +43,8 @@ def use_image_profile() -> str:
 
 def profile_variable() -> str:
     """The environment variable that the Fast DDS of this ROS reads."""
-    is_2 = any(Path(prefix, 'share/fastrtps').is_dir() for prefix in _prefixes())
-    return FAST_DDS_2 if is_2 else FAST_DDS_3
+    is_3 = any(Path(prefix, 'share/fastdds').is_dir() for prefix in _prefixes())
+    return FAST_DDS_3 if is_3 else FAST_DDS_2
 
 
 def shared_memory_problem(profile: Path, folder: Path = SHARED_MEMORY) -> str:

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from ament_index_python import packages as ament_index
+from launch_stand_in import Launched
 from live import bench
 from sensor_msgs.msg import CameraInfo
 
@@ -26,8 +27,7 @@ def launch():
 def test_every_argument_is_described(launch):
     shown = subprocess.run([*launch, '--show-args'], capture_output=True, text=True,
                            check=True).stdout
-    for name in ('infrared_topic', 'visible_topic', 'params_file', 'namespace', 'device',
-                 'checkpoint', 'use_sim_time', 'autostart', 'log_level', 'synthetic', 'rviz'):
+    for name in Launched().arguments:
         assert f"'{name}':" in shown
     assert 'no description given' not in shown
 

@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
+from sensor_msgs.msg import Image
 
-pytest.importorskip('rclpy')
-
-from sensor_msgs.msg import Image  # noqa: E402
-
-from dig2dig_ros.errors import InputError  # noqa: E402
-from dig2dig_ros.ros.messages import make_reader  # noqa: E402
+from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.messages import make_reader
 
 WORKS = """
 import numpy as np

@@ -15,7 +15,7 @@ from dig2dig_ros.ros.fast_dds import (
     use_image_profile,
 )
 
-PROFILE = Path(__file__).resolve().parents[1] / 'config' / 'fastdds_shm.xml'
+PROFILE = Path(__file__).resolve().parents[2] / 'config' / 'fastdds_shm.xml'
 SEGMENT = '<profiles xmlns="any"><t><segment_size>{}</segment_size></t></profiles>'
 
 
