@@ -1,8 +1,12 @@
 # Sourced by test.sh and demo.sh: makes or reuses the virtual environment and activates it.
-# DIG2DIG_VENV chooses its place (default: .venv at the repository root), PYTHON the interpreter.
+# DIG2DIG_VENV chooses its place (default: .venv at the repository root), PYTHON the interpreter,
+# DIG2DIG_ROS the distribution that comes from PyPI where none is sourced: jazzy or kilted.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-venv="${DIG2DIG_VENV:-$root/.venv}"
+ros="${DIG2DIG_ROS:-jazzy}"
+suffix=""
+[ "$ros" = jazzy ] || suffix="-$ros"
+venv="${DIG2DIG_VENV:-$root/.venv$suffix}"
 
 say() { printf '== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -23,9 +27,10 @@ if [ -n "${AMENT_PREFIX_PATH:-}" ] && [ -n "${ROS_DISTRO:-}" ]; then
     say "using the sourced ROS 2 $ROS_DISTRO"
     venv_options=(--system-site-packages)
 else
-    say "no ROS 2 is sourced: using the one from PyPI"
+    case "$ros" in jazzy|kilted) ;; *) fail "--ros is $ros; it must be jazzy or kilted" ;; esac
+    say "no ROS 2 is sourced: using $ros from PyPI"
     venv_options=()
-    extras="ros,$extras"
+    extras="ros$suffix,$extras"
 fi
 
 [ -x "$venv/bin/python" ] || make_venv "${venv_options[@]}"

@@ -4,6 +4,7 @@ import signal
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from live import SECOND_NS, STAND_IN, image_message, stamp
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -173,3 +174,13 @@ def test_it_answers_while_a_service_has_the_engine_loaded(live):
     assert live.change_state(Transition.TRANSITION_ACTIVATE)
     live.warm_up()
     assert live.heard['fused/image'][0].encoding == 'mono8'
+
+
+def test_the_diagnostics_bear_the_name_of_the_rig(live):
+    names = set()
+    live.node.create_subscription(
+        DiagnosticArray, '/diagnostics',
+        lambda message: names.update(status.hardware_id for status in message.status), 10)
+    live.start_stand_in(parameters=['hardware_id:=mast'])
+    live.spin_until(lambda: names, 'diagnostics')
+    assert names == {'mast'}

@@ -13,7 +13,6 @@ from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.topics import CAMERAS
 
-HARDWARE_ID = 'dig2dig'
 LATENCIES = {
     'latency stamp to publish': 'stamp_ms',
     'latency receive to publish': 'receive_ms',
@@ -25,7 +24,7 @@ LATENCIES = {
 def status(name: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
     """Make one status."""
     return DiagnosticStatus(
-        name=name, level=level, message=message, hardware_id=HARDWARE_ID,
+        name=name, level=level, message=message,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
 
 

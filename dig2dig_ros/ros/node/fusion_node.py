@@ -228,9 +228,12 @@ class FusionNode(LifecycleNode):
     def _report(self) -> None:
         """Publish /diagnostics and say what is waited for."""
         name = self.get_fully_qualified_name().lstrip('/')
-        self._diagnostics.publish(diagnostics.report(
+        message = diagnostics.report(
             name, self.get_clock().now().to_msg(), self._statistics, self._verdict(),
-            self._inputs, self._fusion.engine_status if self._fusion else {}))
+            self._inputs, self._fusion.engine_status if self._fusion else {})
+        for status in message.status:
+            status.hardware_id = str(self.get_parameter('hardware_id').value)
+        self._diagnostics.publish(message)
         if self._inputs is not None:
             self._inputs.remind()
 

@@ -72,5 +72,8 @@ PARAMETERS = (
     Parameter('silent_timeout_s', 1.0, 'a camera is silent after this, in seconds',
               bounds=(0.05, 60.0)),
     Parameter('lazy', True, 'no inference while nobody subscribes to an output'),
+    Parameter('hardware_id', 'dig2dig',
+              'of the diagnostics, such as the name of the rig; nodes of several rigs are told '
+              'apart by it', changes='start'),
     Parameter('autostart', True, 'configure and activate at start', changes='start'),
 )
