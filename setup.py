@@ -58,12 +58,14 @@ setup(
         ],
         'bag': ['rosbags>=0.10', 'ruamel.yaml>=0.17'],
         'cpu': ['openvino>=2025.0'],
+        'detector': ['onnxruntime>=1.17'],
         'evaluation': ['matplotlib>=3.7', 'onnxruntime>=1.17', 'pycocotools>=2.0.7', 'PyYAML>=6',
                        'scikit-image>=0.22'],
-        'test': ['hypothesis>=6', 'pytest>=7', 'PyYAML>=6', 'ruff>=0.6'],
+        'test': ['hypothesis>=6', 'onnx>=1.15', 'pytest>=7', 'PyYAML>=6', 'ruff>=0.6'],
     },
     entry_points={
         'console_scripts': [
+            'detector_node = dig2dig_ros.ros.detector_node:main',
             'dig2dig = dig2dig_ros.cli:main',
             'fusion_node = dig2dig_ros.ros.node.fusion_node:main',
             'synthetic_cameras = dig2dig_ros.ros.synthetic_cameras:main',

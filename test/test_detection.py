@@ -9,6 +9,7 @@ from dig2dig_ros.detection.drawing import draw
 from dig2dig_ros.detection.labels import COCO, labels_in_metadata, read_labels
 from dig2dig_ros.detection.layouts import decode_grid, recognise, yolox_cells
 from dig2dig_ros.detection.letterbox import place
+from dig2dig_ros.detection.matching import Tally, tally
 from dig2dig_ros.detection.onnx_detector import OnnxDetector
 from dig2dig_ros.errors import InputError
 
@@ -144,3 +145,13 @@ def test_real_detectors_find_the_pedestrian_of_the_infrared_image(shared_data, f
     assert 510 < x + width / 2 < 560
     assert height > 2 * width
     assert len(detector.find(np.zeros_like(image))) == 0
+
+
+def test_found_against_true_boxes():
+    truth = [(0, 0, 10, 10), (20, 0, 10, 10), (40, 0, 10, 10)]
+    # Two on the first object, one half of the second (overlap 0.5), one where nothing is.
+    found = Detections.make([[0, 1, 10, 10], [0, 0, 10, 10], [20, 0, 10, 5], [70, 0, 9, 9]],
+                            [0.9, 0.8, 0.7, 0.6], [0] * 4)
+    assert tally(found, truth) == Tally(objects=3, found=2, false=2)
+    assert tally(found, truth, 0.6) == (3, 1, 3)
+    assert tally(found, []) + tally(found, truth) == (3, 2, 6)

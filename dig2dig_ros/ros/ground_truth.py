@@ -6,18 +6,12 @@ from typing import Any
 from geometry_msgs.msg import Point32, PolygonStamped
 from std_msgs.msg import Header
 
+from dig2dig_ros.ros.vision_messages import Detection2DArray, detection_message
 from dig2dig_ros.synthetic.street import Box
 
-try:
-    from vision_msgs.msg import (
-        BoundingBox2D,
-        Detection2D,
-        Detection2DArray,
-        ObjectHypothesisWithPose,
-    )
-    MESSAGE_TYPE = Detection2DArray
-except ImportError:
-    MESSAGE_TYPE = PolygonStamped
+BOXES = 'ground_truth/boxes'
+LABELS = ('pedestrian', 'car')  # by the z of a polygon's points
+MESSAGE_TYPE = Detection2DArray or PolygonStamped
 
 
 def boxes_message(boxes: Sequence[Box], header: Header) -> Any:
@@ -29,17 +23,22 @@ def boxes_message(boxes: Sequence[Box], header: Header) -> Any:
     if MESSAGE_TYPE is PolygonStamped:
         message = PolygonStamped(header=header)
         message.polygon.points = [
-            Point32(x=float(x), y=float(y), z=float(box.label == 'car')) for box in boxes
+            Point32(x=float(x), y=float(y), z=float(LABELS.index(box.label))) for box in boxes
             for x, y in ((box.left, box.top), (box.left + box.width, box.top + box.height))]
         return message
-    return Detection2DArray(header=header, detections=[_detection(box, header) for box in boxes])
+    return Detection2DArray(header=header, detections=[
+        detection_message(box.label, 1.0, tuple(map(float, box[1:])), header) for box in boxes])
 
 
-def _detection(box: Box, header: Header) -> Any:
-    bounds = BoundingBox2D(size_x=float(box.width), size_y=float(box.height))
-    bounds.center.position.x = box.left + box.width / 2
-    bounds.center.position.y = box.top + box.height / 2
-    hypothesis = ObjectHypothesisWithPose()
-    hypothesis.hypothesis.class_id = box.label
-    hypothesis.hypothesis.score = 1.0
-    return Detection2D(header=header, bbox=bounds, results=[hypothesis])
+def boxes_of(message: Any) -> list[Box]:
+    """Read what `boxes_message` made."""
+    if MESSAGE_TYPE is PolygonStamped:
+        points = message.polygon.points
+        return [Box(LABELS[round(start.z)], start.x, start.y, end.x - start.x, end.y - start.y)
+                for start, end in zip(points[::2], points[1::2], strict=True)]
+    found = []
+    for one in message.detections:
+        width, height, centre = one.bbox.size_x, one.bbox.size_y, one.bbox.center.position
+        found.append(Box(one.results[0].hypothesis.class_id, centre.x - width / 2,
+                         centre.y - height / 2, width, height))
+    return found

@@ -12,13 +12,12 @@ from std_msgs.msg import Header
 
 from dig2dig_ros import topics
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros.ground_truth import MESSAGE_TYPE, boxes_message
+from dig2dig_ros.ros.ground_truth import BOXES, MESSAGE_TYPE, boxes_message
 from dig2dig_ros.ros.messages import ImageWriter
 from dig2dig_ros.ros.parameter_table import Parameter, declare, read
 from dig2dig_ros.ros.spin import run
 from dig2dig_ros.synthetic.image_sources import make_source
 
-BOXES = 'ground_truth/boxes'
 INFRARED_ENCODINGS = {'uint8': 'mono8', 'uint16': 'mono16'}
 
 PARAMETERS = (

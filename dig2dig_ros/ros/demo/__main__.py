@@ -12,15 +12,18 @@ from pathlib import Path
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
+from dig2dig_ros.detection.onnx_detector import OnnxDetector
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import write_image
+from dig2dig_ros.ros.demo.detection import detection_report
 from dig2dig_ros.ros.demo.listener import DemoListener, Moment
 from dig2dig_ros.ros.demo.report import strip, table
 from dig2dig_ros.ros.fast_dds import use_image_profile
 
 LOADING_LIMIT_S = 180.0
 ENDING_LIMIT_S = 10.0
-MOMENTS = 3
+MOMENTS = 3  # in the strip
+DETECTION_MOMENTS = 12  # that a detector is shown
 CLEAN_ENDS = (0, 130)  # 130: a command that Ctrl-C ended
 
 
@@ -40,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--output', type=Path, default=Path('out/demo'), help='folder')
     parser.add_argument('--set', action='append', default=[], metavar='NAME:=VALUE',
                         help='a parameter of the node, such as engine.mode:=sample')
+    parser.add_argument('--detector', type=Path, metavar='FILE.onnx',
+                        help='show the pictures to this detector: boxes in detections.png, and '
+                             'what it found of the true objects')
     return parser
 
 
@@ -133,8 +139,9 @@ def _listen(arguments: argparse.Namespace, processes: dict) -> tuple[list[Moment
     listener.latencies_ms.clear()
     start_s = time.monotonic()
     moments = []
-    for number in range(1, MOMENTS + 1):
-        session.spin_until(start_s + arguments.seconds * number / MOMENTS)
+    count = DETECTION_MOMENTS if arguments.detector else MOMENTS
+    for number in range(1, count + 1):
+        session.spin_until(start_s + arguments.seconds * number / count)
         moments.append(session.next_moment())
     duration_s = time.monotonic() - start_s
     latencies_ms = [] if arguments.bag else listener.latencies_ms
@@ -148,12 +155,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in (arguments.pairs, arguments.bag):
             if path is not None and not path.exists():
                 raise InputError(f'{path}: no such file or folder')
+        detector = OnnxDetector(arguments.detector) if arguments.detector else None
         arguments.output.mkdir(parents=True, exist_ok=True)
         use_image_profile()
         rclpy.init()
         with _running(_commands(arguments), arguments.output) as processes:
             moments, text = _listen(arguments, processes)
-        write_image(arguments.output / 'strip.png', strip(moments))
+        write_image(arguments.output / 'strip.png', strip(moments[::len(moments) // MOMENTS]))
+        if detector:
+            picture, found = detection_report(detector, moments, MOMENTS)
+            write_image(arguments.output / 'detections.png', picture)
+            text += f'\n\n{found}'
         (arguments.output / 'table.txt').write_text(text + '\n', encoding='utf-8')
     except InputError as error:
         print(f'error: {error}', file=sys.stderr)
@@ -167,6 +179,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
     print(text)
     print(f'== pictures: {arguments.output / "strip.png"}')
+    if detector:
+        print(f'== detections: {arguments.output / "detections.png"}')
     return 0
 
 

@@ -11,6 +11,8 @@ from sensor_msgs.msg import Image
 from dig2dig_ros import topics
 from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.camera.stamps import stamp_ns
+from dig2dig_ros.ros import ground_truth
+from dig2dig_ros.synthetic.street import Box
 
 KEPT = 60
 INPUTS = (topics.INFRARED_IMAGE, topics.VISIBLE_IMAGE)
@@ -18,12 +20,13 @@ OUTPUTS = (topics.FUSED_IMAGE, topics.INFRARED_WEIGHTS)
 
 
 class Moment(NamedTuple):
-    """One fused frame with what it was made of."""
+    """One fused frame with what it was made of, and the true boxes, where they are known."""
 
     infrared: np.ndarray
     visible: np.ndarray
     fused: np.ndarray
     infrared_weights: np.ndarray
+    boxes: list[Box]
 
 
 class DemoListener(Node):
@@ -47,6 +50,8 @@ class DemoListener(Node):
             self.create_subscription(Image, name, self._keeper(name), qos_profile_sensor_data)
         for name in OUTPUTS:
             self.create_subscription(Image, name, self._keeper(name), 5)
+        self._boxes: dict[int, list[Box]] = {}
+        self.create_subscription(ground_truth.MESSAGE_TYPE, ground_truth.BOXES, self._on_boxes, 5)
         self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, 10)
 
     def take_moment(self) -> Moment | None:
@@ -59,7 +64,8 @@ class DemoListener(Node):
         newest_ns = max(complete)
         nearest_ns = min(infrared, key=lambda stamp: abs(stamp - newest_ns))
         moment = Moment(*map(read_pixels, (infrared[nearest_ns], *(
-            self._images[name][newest_ns] for name in (topics.VISIBLE_IMAGE, *OUTPUTS)))))
+            self._images[name][newest_ns] for name in (topics.VISIBLE_IMAGE, *OUTPUTS)))),
+            boxes=self._boxes.get(newest_ns, []))
         for images in self._images.values():
             images.clear()
         return moment
@@ -77,6 +83,11 @@ class DemoListener(Node):
                 del images[next(iter(images))]
 
         return keep
+
+    def _on_boxes(self, message: ground_truth.MESSAGE_TYPE) -> None:
+        self._boxes[stamp_ns(message)] = ground_truth.boxes_of(message)
+        while len(self._boxes) > KEPT:
+            del self._boxes[next(iter(self._boxes))]
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -24,11 +24,12 @@ def _row(moment: Moment) -> np.ndarray:
     weights = cv2.convertScaleAbs(moment.infrared_weights, alpha=255)
     pictures = (infrared, moment.visible, moment.fused,
                 cv2.applyColorMap(weights, cv2.COLORMAP_INFERNO))
-    return np.hstack([_titled(picture, title)
+    return np.hstack([titled(picture, title)
                       for picture, title in zip(pictures, TITLES, strict=True)])
 
 
-def _titled(picture: np.ndarray, title: str) -> np.ndarray:
+def titled(picture: np.ndarray, title: str) -> np.ndarray:
+    """Frame a picture, grey or BGR uint8, with a line of text above it."""
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     framed = cv2.copyMakeBorder(picture, TITLE_HEIGHT_PX, GAP_PX, GAP_PX, GAP_PX,
