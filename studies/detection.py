@@ -23,7 +23,7 @@ from dig2dig_ros.commands.engine_options import add_engine_options, settings_fro
 from dig2dig_ros.detection.drawing import draw
 from dig2dig_ros.engine import FusionEngine
 from dig2dig_ros.evaluation.detection.labelled_sets import (
-    LABEL_NAMES,
+    NAMES,
     SETS,
     Fuse,
     detection_rows,
@@ -88,7 +88,7 @@ def pictures(data: Path, fuse: Fuse, noise: CameraNoise, detectors: Mapping[str,
         folder = data / 'labelled' / name
         pairs, _ = match_folders([folder / 'ir', folder / 'vi'])
         pairs = pairs[::max(1, len(pairs) // PICTURES)][:PICTURES]
-        truths, _ = read_truth(folder / 'labels', [stem for stem, _ in pairs], LABEL_NAMES)
+        truths, _ = read_truth(folder / 'labels', [stem for stem, _ in pairs], NAMES)
         for stem, paths in pairs:
             infrared, visible = noise.apply(
                 stem, *(to_8_bit(read_image(path)) for path in paths))
@@ -100,9 +100,7 @@ def pictures(data: Path, fuse: Fuse, noise: CameraNoise, detectors: Mapping[str,
 
 def _drawn(image: np.ndarray, observer: Observer, truth: Truth) -> np.ndarray:
     found = observer.find(image)
-    wanted = [number for number, label in enumerate(observer.labels) if label in LABEL_NAMES]
-    keep = (found.scores >= DRAWN_SCORE) & np.isin(found.classes, wanted)
-    picture = draw(image, found.where(keep), observer.labels)
+    picture = draw(image, found.where(found.scores >= DRAWN_SCORE), observer.labels)
     size = np.tile([image.shape[1], image.shape[0]], 2)
     for x, y, width, height in (truth.boxes * size).round().astype(int):
         cv2.rectangle(picture, (x, y), (x + width, y + height), (255, 255, 255), 1)

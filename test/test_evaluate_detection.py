@@ -10,7 +10,7 @@ from dig2dig_ros.cli import main
 from dig2dig_ros.detection.detections import Detections
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.detection.average_precision import average_precision
-from dig2dig_ros.evaluation.detection.truth import Truth, read_truth
+from dig2dig_ros.evaluation.detection.truth import Truth, label_names, read_truth
 from dig2dig_ros.evaluation.detection.views import camera_pictures
 from dig2dig_ros.evaluation.noise import CameraNoise
 
@@ -43,6 +43,13 @@ def test_truth_of_label_files(tmp_path):
     assert len(truths['b'].boxes) == 0
 
 
+def test_label_names():
+    assert label_names('person, car+bus') == {'person': ('person',), 'car': ('car', 'bus')}
+    for text in ('', 'person,,car', 'car,bus+car', 'car,car'):
+        with pytest.raises(InputError, match='different names'):
+            label_names(text)
+
+
 @pytest.mark.parametrize(('line', 'complaint'), [
     ('0 0.5 0.5 0.2', 'line 1: .*class x y'), ('3 0.5 0.5 0.2 0.2', 'class 3, but'),
     ('0 320 240 20 40', 'parts of the image'), ('person 0 0 0 0', 'class x y')])
@@ -53,11 +60,14 @@ def test_a_bad_label_line_is_named(tmp_path, line, complaint):
 
 
 def test_pixelwise_views():
-    infrared = np.full((4, 4), 101, np.uint8)
-    visible = np.full((4, 4, 3), (51, 151, 101), np.uint8)
+    infrared, visible = np.full((4, 4), 101, np.uint8), np.full((4, 4, 3), 60, np.uint8)
+    visible[2:] = 30, 120, 200  # luminance 0.114 * 30 + 0.587 * 120 + 0.299 * 200 = 134
     views = camera_pictures(infrared, visible)
-    assert views['mean'][0, 0].tolist() == [76, 126, 101]
-    assert views['maximum'][0, 0].tolist() == [101, 151, 101]
+    assert views['mean'][0, 0].tolist() == pytest.approx([80] * 3, abs=1)
+    assert views['maximum'][0, 0].tolist() == pytest.approx([101] * 3, abs=1)
+    assert views['mean'][3, 0].tolist() == pytest.approx([14, 104, 184], abs=2)
+    assert views['maximum'][3, 0].tolist() == pytest.approx([30, 120, 200], abs=2)
+    assert camera_pictures(infrared, visible[..., 0])['mean'][0, 0] == 80
     with pytest.raises(InputError, match='4x4 pixels and the visible one 3x4'):
         camera_pictures(infrared, visible[:, :3])
 

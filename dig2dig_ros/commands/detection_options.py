@@ -7,13 +7,12 @@ from pathlib import Path
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.detection.score import ViewScores
-from dig2dig_ros.evaluation.detection.truth import read_truth
+from dig2dig_ros.evaluation.detection.truth import LABEL_NAMES, label_names, read_truth
 from dig2dig_ros.evaluation.detection.views import CAMERA_VIEWS, observers
 from dig2dig_ros.evaluation.noise import MODELS, CameraNoise
 from dig2dig_ros.evaluation.tables import align
 from dig2dig_ros.images import match_folders, read_image, to_8_bit
 
-LABEL_NAMES = 'person,bicycle,car'
 FUSED = 'fused'
 
 
@@ -27,7 +26,8 @@ def add_detection_options(parser: argparse.ArgumentParser) -> None:
                        help='YOLOX, YOLOv5, YOLOv8, YOLO11 or FastestDet; several times for more')
     group.add_argument('--label-names', default=LABEL_NAMES, metavar='NAME,NAME',
                        help='classes of the label files, class 0 first, as the detectors call '
-                            'them; classes without a label are not scored')
+                            'them, a+b where detections of both are right; classes without a '
+                            'label are not scored')
     group.add_argument('--noise', metavar='VISIBLE,INFRARED',
                        help='add camera noise before fusion: standard deviations in grey levels; '
                             'the measures of fusion then compare with the clean sources')
@@ -79,12 +79,13 @@ def measure_detection(arguments: argparse.Namespace, folders: Mapping[str, Path]
     matched = {stem: paths for stem, paths in matched if stem not in failed}
     if not matched:
         raise InputError('no image is left to show to a detector')
-    truths, without = read_truth(arguments.labels, list(matched),
-                                 [name.strip() for name in arguments.label_names.split(',')])
+    names = label_names(arguments.label_names)
+    truths, without = read_truth(arguments.labels, list(matched), names)
     if without:
         print(f'{len(without)} images have no label file and are shown to no detector',
               file=sys.stderr)
-    scores, noise = ViewScores(truths, observers(arguments.detector)), noise_from(arguments)
+    scores = ViewScores(truths, observers(arguments.detector, names))
+    noise = noise_from(arguments)
     for stem in progress(truths):
         infrared, visible, *fused = (to_8_bit(read_image(path)) for path in matched[stem])
         if noise:

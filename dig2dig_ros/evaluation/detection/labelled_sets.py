@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from dig2dig_ros.evaluation.detection.score import ViewScores
-from dig2dig_ros.evaluation.detection.truth import read_truth
+from dig2dig_ros.evaluation.detection.truth import LABEL_NAMES, label_names, read_truth
 from dig2dig_ros.evaluation.detection.views import Observer, observers
 from dig2dig_ros.evaluation.noise import CameraNoise
 from dig2dig_ros.images import match_folders, read_image, to_8_bit
 
 Fuse = Callable[[np.ndarray, np.ndarray], np.ndarray]
-LABEL_NAMES = ('person', 'bicycle', 'car')
+NAMES = label_names(LABEL_NAMES)
 SETS = ('MSRS', 'LLVIP_small')
 # What counts; MSRS has too few bicycles to score, LLVIP labels people only.
 CELLS = (('MSRS', 'person'), ('LLVIP_small', 'person'), ('MSRS', 'car'))
@@ -56,7 +56,7 @@ def detection_rows(data: Path, fuse: Fuse | None = None, noise: CameraNoise | No
         folder = data / 'labelled' / name
         pairs, _ = match_folders([folder / 'ir', folder / 'vi'])
         pairs = pairs[::every]
-        truths, _ = read_truth(folder / 'labels', [stem for stem, _ in pairs], LABEL_NAMES)
+        truths, _ = read_truth(folder / 'labels', [stem for stem, _ in pairs], NAMES)
         scores = ViewScores(truths, detectors)
         for stem, paths in progress(pairs):
             infrared, visible = (to_8_bit(read_image(path)) for path in paths)
@@ -74,7 +74,7 @@ def load_detectors(data: Path, work: Path | None = None,
 
     :raises InputError: where one is missing.
     """
-    return observers([data / 'detector' / name for name in DETECTORS],
+    return observers([data / 'detector' / name for name in DETECTORS], NAMES,
                      work / 'detections' if work else None, threads)
 
 

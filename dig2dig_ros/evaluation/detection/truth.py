@@ -1,12 +1,33 @@
 """Labelled objects, from label files as YOLO trainers read them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dig2dig_ros.errors import InputError
+
+# A label, and the detector's classes that count as it.
+LabelNames = dict[str, tuple[str, ...]]
+LABEL_NAMES = 'person,bicycle,car+bus+truck'
+
+
+def label_names(text: str) -> LabelNames:
+    """Classes of label files, class 0 first, and what detectors call them.
+
+    `person,car+bus+truck`: class 0 is person; class 1 is car, and a detector's car, bus and
+    truck are right there. Where labels say car of vans and lorries too, COCO's detectors do not.
+
+    :raises InputError: for an empty name, or one that comes twice.
+    """
+    names = {group[0]: tuple(group) for group in
+             ([name.strip() for name in part.split('+')] for part in text.split(','))}
+    every = [name for group in names.values() for name in group]
+    if '' in every or len(set(every)) < len(every) or len(names) <= text.count(','):
+        raise InputError(f'--label-names is {text!r}; it must be different names, as in '
+                         f'{LABEL_NAMES}')
+    return names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,16 +44,17 @@ class Truth:
 
 
 def read_truth(folder: Path, stems: Sequence[str],
-               names: Sequence[str]) -> tuple[dict[str, Truth], list[str]]:
+               names: Iterable[str]) -> tuple[dict[str, Truth], list[str]]:
     """The label files `<stem>.txt` of pictures.
 
-    :param names: of the classes in the files, class 0 first.
+    :param names: of the classes in the files, class 0 first; `label_names` has them too.
     :returns: by stem, and the stems that have no file: nothing is known of those, while an
         empty file says that nothing is there.
     :raises InputError: for a missing folder, no file for any of the stems, or a bad line.
     """
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder')
+    names = list(names)
     found = {stem: _read(folder / f'{stem}.txt', names) for stem in stems
              if (folder / f'{stem}.txt').is_file()}
     if not found:
