@@ -61,6 +61,7 @@ setup(
         'detector': ['onnxruntime>=1.17'],
         'evaluation': ['matplotlib>=3.7', 'onnxruntime>=1.17', 'pycocotools>=2.0.7', 'PyYAML>=6',
                        'scikit-image>=0.22'],
+        'cluster': ['ray>=2.10', 'universal_pathlib>=0.2.3'],
         'test': ['hypothesis>=6', 'onnx>=1.15', 'pytest>=7', 'PyYAML>=6', 'ruff>=0.6'],
     },
     entry_points={

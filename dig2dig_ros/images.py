@@ -8,6 +8,7 @@ import numpy as np
 
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.locations import write_bytes
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
 
@@ -15,12 +16,14 @@ SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
 def read_image(path: Path) -> np.ndarray:
     """Read an image at its own bit depth.
 
+    :param path: local, or a URL of `dig2dig_ros.locations`.
     :returns: uint8 or uint16, H x W (grey) or H x W x 3 (BGR; an alpha channel is dropped).
     :raises InputError: for a file that is missing, no image, or of another depth.
     """
     if not path.is_file():
         raise InputError(f'{path}: no such file')
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if image is None:
         raise InputError(f'{path}: not an image that can be read; give PNG, JPEG, TIFF or BMP')
     if image.dtype not in (np.uint8, np.uint16):
@@ -42,24 +45,16 @@ def to_8_bit(image: np.ndarray) -> np.ndarray:
 def write_image(path: Path, image: np.ndarray) -> None:
     """Write an image in the format that the suffix names, making its folder.
 
+    The file appears whole or not at all.
+
     :param image: uint8 or uint16, H x W or H x W x 3 (BGR).
     :raises InputError: for an unknown suffix or a place that cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f'{path}: unknown image format {path.suffix or "(no suffix)"}; '
                          f'use one of {", ".join(SUFFIXES)}')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f'{path.parent}: cannot make this folder ({error.strerror})') from error
     _, data = cv2.imencode(path.suffix, image)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        # OpenCV's own writer calls a file that a full disk cut off a success.
-        if path.is_file():
-            path.unlink()
-        raise InputError(f'{path}: cannot be written ({error.strerror})') from error
+    write_bytes(path, data.tobytes())
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:

@@ -22,7 +22,7 @@ make_venv() {
 }
 
 # A sourced ROS 2 brings its own rclpy and messages; without one they come from PyPI.
-extras=bag,cpu,evaluation,test
+extras=bag,cluster,cpu,evaluation,test
 if [ -n "${AMENT_PREFIX_PATH:-}" ] && [ -n "${ROS_DISTRO:-}" ]; then
     say "using the sourced ROS 2 $ROS_DISTRO"
     venv_options=(--system-site-packages)

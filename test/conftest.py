@@ -1,6 +1,9 @@
 """What several tests share."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +77,31 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip('real image pairs are not redistributable; ../shared/data is not here')
     return folder
+
+
+@pytest.fixture(scope='session')
+def ray_address():
+    """Address of a real Ray of this machine with room for two workers."""
+    pytest.importorskip('ray', reason='Ray is not installed: pip install "dig2dig[cluster]"')
+    before = os.environ.get('RAY_AUTH_MODE')
+    os.environ['RAY_AUTH_MODE'] = 'disabled'  # a token of this user's may be another cluster's
+    with subprocess.Popen([sys.executable, '-c', _RAY_CLUSTER], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as head:
+        address = head.stdout.readline().strip()
+        assert address, 'Ray has not started'
+        yield address
+        head.stdin.close()
+    os.environ.pop('RAY_AUTH_MODE')
+    if before is not None:
+        os.environ['RAY_AUTH_MODE'] = before
+
+
+_RAY_CLUSTER = """
+import os, sys
+os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
+import ray
+ray.init('local', num_cpus=2, include_dashboard=False, object_store_memory=100_000_000)
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+ray.shutdown()
+"""

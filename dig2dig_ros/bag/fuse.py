@@ -56,6 +56,11 @@ class Rig:
     offset_ns: int
     preparation: Preparation
 
+    def pairer(self) -> NearestPairer:
+        """Make one for a recording, whose messages come at any pace."""
+        return NearestPairer(self.slop_ns, self.offset_ns, max_wait_ns=_NEVER_NS, depth=_DEPTH,
+                             regularity=0)
+
 
 @dataclasses.dataclass
 class FusionReport:
@@ -76,7 +81,9 @@ class FusionReport:
     not_copied: list[str] = dataclasses.field(default_factory=list)
 
 
-class _Recorded(NamedTuple):
+class Recorded(NamedTuple):
+    """An image message and the time at which it was recorded."""
+
     message: Any
     timestamp_ns: int
 
@@ -94,13 +101,13 @@ def fuse_bag(
         that cannot be fused is reported, not raised.
     """
     with open_bag(source) as reader:
-        cameras = _camera_connections(reader, rig.topics)
-        _require_free(reader, source)
+        cameras = camera_connections(reader, rig.topics)
+        require_free(reader, source)
         with create_bag(target, storage_of(source)) as writer:
-            return _Fusion(reader, writer, cameras, rig, fuse, with_weights).run(on_jump)
+            return BagFusion(reader, writer, cameras, rig, fuse, with_weights).run(on_jump)
 
 
-class _Fusion:
+class BagFusion:
     """One run of `fuse_bag`."""
 
     def __init__(self, reader: AnyReader, writer: Writer, cameras: dict[int, str], rig: Rig,
@@ -117,8 +124,7 @@ class _Fusion:
         self.report = FusionReport()
 
     def run(self, on_jump: Callable[[], None]) -> FusionReport:
-        pairer = NearestPairer(self._rig.slop_ns, self._rig.offset_ns, max_wait_ns=_NEVER_NS,
-                               depth=_DEPTH, regularity=0)
+        pairer = self._rig.pairer()
         with tqdm(total=self._expected(), desc='fusing', unit='pair', disable=None) as bar:
             resets = 0
             for pair in self._pairs(pairer):
@@ -156,11 +162,7 @@ class _Fusion:
 
     def _pairs(self, pairer: NearestPairer) -> Iterator[Pair]:
         """Copy every message, and pair the images among them."""
-        copies = {source.id: copy_connection(self._writer, self._reader, source)
-                  for source in self._reader.connections}
-        self.report.not_copied = sorted({
-            f'{source.topic} ({source.msgtype})' for source in self._reader.connections
-            if copies[source.id] is None})
+        copies = self._declare_copies()
         for source, timestamp_ns, data in self._reader.messages():
             if copies[source.id] is not None:
                 self._writer.write(copies[source.id], timestamp_ns, data)
@@ -168,18 +170,24 @@ class _Fusion:
                 yield from self._add(pairer, source, timestamp_ns, data)
         yield from pairer.drain()
 
+    def _declare_copies(self) -> dict[int, Connection | None]:
+        """Declare the connections of the recording; None for one that cannot be copied."""
+        copies = {source.id: copy_connection(self._writer, self._reader, source)
+                  for source in self._reader.connections}
+        self.report.not_copied = sorted({
+            f'{source.topic} ({source.msgtype})' for source in self._reader.connections
+            if copies[source.id] is None})
+        return copies
+
     def _add(self, pairer: NearestPairer, source: Connection, timestamp_ns: int,
              data: bytes) -> list[Pair]:
         try:
-            # A bytearray, so that the arrays that share its memory are writable: torch warns else.
-            message = self._reader.deserialize(bytearray(data), source.msgtype)
+            message = read_message(self._reader, source, data)
         except AnyReaderError as error:
             self.report.failed.append(f'{source.topic} at {timestamp_ns} ns: {error}')
             return []
-        # A driver that sets no stamp leaves only the time of arrival.
-        key_ns = stamp_ns(message) or timestamp_ns
-        return pairer.add(self._cameras[source.id], key_ns, _Recorded(message, timestamp_ns),
-                          timestamp_ns)
+        return pairer.add(self._cameras[source.id], key_ns(message, timestamp_ns),
+                          Recorded(message, timestamp_ns), timestamp_ns)
 
     def _fuse_pair(self, pair: Pair) -> None:
         visible = pair.visible.message
@@ -200,11 +208,25 @@ class _Fusion:
         self.report.fused += 1
 
 
+def read_message(reader: AnyReader, source: Connection, data: bytes) -> Any:
+    """Read a message.
+
+    :raises AnyReaderError: where it is malformed.
+    """
+    # A bytearray, so that the arrays that share its memory are writable: torch warns else.
+    return reader.deserialize(bytearray(data), source.msgtype)
+
+
+def key_ns(message: Any, timestamp_ns: int) -> int:
+    """Stamp to pair by: a driver that sets none leaves only the time of arrival."""
+    return stamp_ns(message) or timestamp_ns
+
+
 def _colour(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 
-def _camera_connections(reader: AnyReader, topics: tuple[str, str]) -> dict[int, str]:
+def camera_connections(reader: AnyReader, topics: tuple[str, str]) -> dict[int, str]:
     """Camera of each connection, by the connection's number."""
     found = {connection.id: camera for connection in reader.connections
              for camera, topic in zip(CAMERAS, topics, strict=True)
@@ -218,7 +240,7 @@ def _camera_connections(reader: AnyReader, topics: tuple[str, str]) -> dict[int,
     return found
 
 
-def _require_free(reader: AnyReader, source: Path) -> None:
+def require_free(reader: AnyReader, source: Path) -> None:
     taken = {FUSED_TOPIC, *WEIGHT_TOPICS} & {
         connection.topic for connection in reader.connections}
     if taken:

@@ -88,6 +88,26 @@ class Preparation:
         for gain in self._gains.values():
             gain.reset()
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings by group, see `GROUPS`."""
+        return dict(self._settings)
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What carries over to the next pair, by camera; see `GainControl.memory`."""
+        return {camera: gain.memory for camera, gain in self._gains.items()}
+
+    @property
+    def remembers(self) -> bool:
+        """Tell whether the next pair depends on those before: a raw camera's, smoothed."""
+        return self._settings['thermal'].smoothing > 0 and any(self.memory.values())
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from the `memory` of a preparation with the same settings."""
+        for camera, gain in self._gains.items():
+            gain.recall(memory[camera])
+
     def prepare(self, infrared: Any, visible: Any) -> Prepared:
         """Read and prepare two messages; None stands for a camera that sent nothing.
 

@@ -125,6 +125,19 @@ class GainControl:
         """Forget the range so far, as after a jump in time."""
         self._smoothed = None
 
+    @property
+    def memory(self) -> tuple[str, tuple[float, ...]] | None:
+        """What carries over to the next frame: dtype and range so far; None: nothing yet."""
+        if self._smoothed is None:
+            return None
+        return str(self._dtype), tuple(map(float, self._smoothed))
+
+    def recall(self, memory: tuple[str, tuple[float, ...]] | None) -> None:
+        """Go on from the `memory` of a gain control with the same settings."""
+        self._smoothed = None
+        if memory is not None:
+            self._dtype, self._smoothed = np.dtype(memory[0]), np.array(memory[1])
+
     def _follow(self, raw: np.ndarray) -> tuple[float, float]:
         """Move the smoothed range towards this frame's; the first frame sets it."""
         if raw.dtype != self._dtype:

@@ -11,7 +11,7 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tqdm import tqdm
@@ -30,6 +30,7 @@ from dig2dig_ros.evaluation.evaluate import Evaluation, Scores, evaluate
 from dig2dig_ros.evaluation.perceptual import load_lpips
 from dig2dig_ros.evaluation.tables import align, comparison, format_value, write_csv
 from dig2dig_ros.evaluation.video import flicker_scores
+from dig2dig_ros.fleet.options import add_ray_options, ray_options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +47,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write a line for each image')
     add_detection_options(parser)
     add_engine_options(parser)
+    add_ray_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure everything; 1 where some images failed, after all others are done."""
     folders = source_folders(arguments)
     check_detection_options(arguments, folders)
+    if ray_options(arguments) and not arguments.fused:
+        raise InputError('--ray measures what --fused names; `dig2dig fuse --ray` makes it')
     if arguments.fused:
         return _measure(arguments, folders, fused_folders(arguments.fused), {})
     from dig2dig_ros.commands.own_fusion import fuse_folders
@@ -67,7 +71,8 @@ def _measure(arguments: argparse.Namespace, folders: Mapping[str, Path],
     extras = [lpips] if lpips else []
     if arguments.video:
         extras.append(flicker_scores())
-    result = evaluate(list(folders.values()), methods, extras, progress=_progress)
+    result = evaluate(list(folders.values()), methods, extras, progress=_progress,
+                      measured=_measured_on_ray(arguments, folders, methods))
     result.unmatched = [stem for stem in result.unmatched if stem not in not_fused]
     result.failed |= not_fused
     if why_not:
@@ -88,6 +93,19 @@ def _measure(arguments: argparse.Namespace, folders: Mapping[str, Path],
     if arguments.json:
         write_json(arguments.json, _document(result, means) | detection)
     return 1 if result.failed else 0
+
+
+def _measured_on_ray(arguments: argparse.Namespace, folders: Mapping[str, Path],
+                     methods: Mapping[str, Path]) -> Callable | None:
+    """Measuring by workers; detectors run here all the same."""
+    options = ray_options(arguments)
+    if not options:
+        return None
+    from dig2dig_ros.fleet.measures import MeasureJob, measure_on
+    # What is done is kept beside the figures; without a file of them it would be in the way.
+    figures = arguments.json or arguments.csv
+    return measure_on(options, MeasureJob(len(folders), list(methods), arguments.video),
+                      figures.parent if figures else None)
 
 
 def _progress(images: Iterable) -> Iterable:

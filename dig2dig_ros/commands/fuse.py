@@ -3,93 +3,106 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
-from dig2dig_ros.engine import FusionEngine, FusionResult
+from dig2dig_ros.engine import FusionEngine
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.images import SUFFIXES, match_folders, read_image, to_8_bit, write_image
-from dig2dig_ros.overlay import weight_overlay
-
-Prepare = Callable[
-    [list[np.ndarray]], tuple[list[np.ndarray], list[np.ndarray | None] | None]]
+from dig2dig_ros.fleet.engines import EngineChoice
+from dig2dig_ros.fleet.options import RayOptions, add_ray_options, ray_options
+from dig2dig_ros.fleet.run import Task, finish_all
+from dig2dig_ros.fleet.scenes import Scene, SceneFuser, SceneJob, with_memory
+from dig2dig_ros.images import SUFFIXES, match_folders
+from dig2dig_ros.locations import location, signatures, write_bytes
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    sources = parser.add_argument_group('sources (files, or folders matched by stem)')
-    sources.add_argument('--infrared', type=Path, metavar='PATH', help='infrared image or folder')
-    sources.add_argument('--visible', type=Path, metavar='PATH', help='visible image or folder')
-    sources.add_argument('--sources', type=Path, nargs='+', metavar='PATH',
+    sources = parser.add_argument_group(
+        'sources (files, or folders matched by stem; paths or fsspec URLs)')
+    sources.add_argument('--infrared', type=location, metavar='PATH',
+                         help='infrared image or folder')
+    sources.add_argument('--visible', type=location, metavar='PATH',
+                         help='visible image or folder')
+    sources.add_argument('--sources', type=location, nargs='+', metavar='PATH',
                          help='two or more sources in place of --infrared and --visible')
-    parser.add_argument('--output', type=Path, required=True, metavar='PATH',
+    parser.add_argument('--output', type=location, required=True, metavar='PATH',
                         help='fused image, or folder for fused images (PNG)')
-    parser.add_argument('--weights-dir', type=Path, metavar='DIR',
+    parser.add_argument('--weights-dir', type=location, metavar='DIR',
                         help='write weight maps here: 16-bit PNG for each source (65535 is '
                              'weight 1), and an overlay picture')
     parser.add_argument('--report', type=Path, metavar='FILE.html',
                         help='write one self-contained page with pictures, curves and metrics')
-    parser.add_argument('--json', type=Path, metavar='FILE',
+    parser.add_argument('--json', type=location, metavar='FILE',
                         help='write what was fused, what failed, and the time of each')
     add_camera_options(parser)
     add_engine_options(parser)
+    add_ray_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse everything; 1 where some scenes failed, after all others are done."""
     paths, names = _sources(arguments)
     scenes, unmatched = _scenes(paths, arguments.output)
-    prepare = _preparer(arguments)
-    settings = settings_from(arguments)
-    engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings)
-    fused, failed = [], [
-        {'stem': stem, 'error': 'not in every source folder'} for stem in unmatched]
-    report = []
-    for stem, files, output in tqdm(scenes, desc='fusing', unit='image',
-                                    disable=None if len(scenes) > 1 else True):
-        try:
-            images, valid = prepare([read_image(file) for file in files])
-            result = engine.fuse(images, valid)
-            write_image(output, result.image)
-        except InputError as error:
-            if len(scenes) == 1 and not unmatched:
-                raise
-            failed.append({'stem': stem, 'error': str(error)})
-            continue
-        if arguments.weights_dir:
-            _write_weights(arguments.weights_dir, stem, names, result)
+    choice = EngineChoice(settings_from(arguments), arguments.checkpoint, arguments.device)
+    camera = None if arguments.sources else camera_values(arguments)
+    options = ray_options(arguments)
+    if options:
         if arguments.report:
-            report.append((stem, dict(zip(names, images, strict=True)), result))
-        fused.append({'stem': stem, 'output': str(output), 'ms': result.timing.total_ms,
-                      'network_calls': result.timing.network_calls})
-    if arguments.report:
-        _write_report(arguments.report, report, engine)
+            raise InputError('--report shows a few pictures of one process; leave out --ray')
+        job = SceneJob(choice, names, camera, arguments.weights_dir)
+        fused, failed = _fuse_with_ray(job, scenes, options)
+    else:
+        engine = choice.load()
+        fuser = SceneFuser(engine, names, camera, arguments.weights_dir)
+        fused, failed = _fuse(fuser, scenes, engine, arguments)
+    if failed and len(scenes) == 1 and not unmatched:
+        raise InputError(failed[0]['error'])
+    failed += [{'stem': stem, 'error': 'not in every source folder'} for stem in unmatched]
     if arguments.json:
-        _write_json(arguments.json, {'fused': fused, 'failed': failed})
+        write_bytes(arguments.json, (json.dumps(
+            {'fused': fused, 'failed': failed}, indent=2) + '\n').encode())
     _summarise(fused, failed, arguments.output)
     return 1 if failed else 0
 
 
-def _preparer(arguments: argparse.Namespace) -> Prepare:
-    """Choose how the images of a scene become 8 bits of one size.
+def _fuse(fuser: SceneFuser, scenes: list[Scene], engine: FusionEngine,
+          arguments: argparse.Namespace) -> tuple[list[dict], list[dict]]:
+    fused, failed, report = [], [], []
+    for scene in tqdm(scenes, desc='fusing', unit='image',
+                      disable=None if len(scenes) > 1 else True):
+        try:
+            entry, images, result = fuser.fuse(scene)
+        except InputError as error:
+            failed.append({'stem': scene.stem, 'error': str(error)})
+            continue
+        fused.append(entry)
+        if arguments.report:
+            report.append((scene.stem, dict(zip(fuser.names, images, strict=True)), result))
+    if arguments.report:
+        from dig2dig_ros.evaluation.report import write_report
+        write_report(arguments.report, report, engine)
+    return fused, failed
 
-    Infrared and visible are prepared as a node does, other sources each by itself.
-    """
-    if arguments.sources:
-        return lambda images: ([to_8_bit(image) for image in images], None)
-    preparation = Preparation(camera_values(arguments))
 
-    def prepare(images: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
-        infrared, visible, valid, _ = preparation.prepare_images(*images)
-        return [infrared, visible], [valid, None]
-
-    return prepare
+def _fuse_with_ray(
+        job: SceneJob, scenes: list[Scene], options: RayOptions) -> tuple[list[dict], list[dict]]:
+    """Fuse what no earlier run has fused, or whose sources or output have changed since."""
+    way = {**job.choice.identity(), 'camera': job.camera, 'weights': str(job.weights_folder)}
+    folders = {file.parent for scene in scenes for file in (*scene.files, scene.output)}
+    there = {folder: signatures(folder) for folder in folders}
+    tasks = [Task(scene.stem, scene,
+                  [there[file.parent].get(file.name) for file in scene.files])
+             for scene in with_memory(scenes, job.camera)]
+    outcomes = finish_all(
+        job, tasks, options, job.choice.device, scenes[0].output.parent, 'fuse', way,
+        is_there=lambda task: task.content.output.name in there[task.content.output.parent])
+    return ([outcome.value for outcome in outcomes.values() if outcome.error is None],
+            [{'stem': stem, 'error': outcome.error} for stem, outcome in outcomes.items()
+             if outcome.error is not None])
 
 
 def _sources(arguments: argparse.Namespace) -> tuple[list[Path], list[str]]:
@@ -104,9 +117,8 @@ def _sources(arguments: argparse.Namespace) -> tuple[list[Path], list[str]]:
     return [arguments.infrared, arguments.visible], ['infrared', 'visible']
 
 
-def _scenes(
-        paths: list[Path], output: Path) -> tuple[list[tuple[str, list[Path], Path]], list[str]]:
-    """(stem, files, output file) of every scene, and the stems without a match."""
+def _scenes(paths: list[Path], output: Path) -> tuple[list[Scene], list[str]]:
+    """Every scene, and the stems without a match."""
     for path in paths:
         if not path.exists():
             raise InputError(f'{path}: no such file or folder')
@@ -116,28 +128,11 @@ def _scenes(
     if not any(folders):
         stem = paths[-1].stem
         is_file = output.suffix and not output.is_dir()
-        return [(stem, paths, output if is_file else output / f'{stem}.png')], []
+        return [Scene(stem, paths, output if is_file else output / f'{stem}.png')], []
     if output.is_file() or output.suffix.lower() in SUFFIXES:
         raise InputError(f'{output}: the sources are folders, so --output must be a folder')
     matched, unmatched = match_folders(paths)
-    return [(stem, files, output / f'{stem}.png') for stem, files in matched], unmatched
-
-
-def _write_weights(folder: Path, stem: str, names: list[str], result: FusionResult) -> None:
-    for name, weight in zip(names, result.weights, strict=True):
-        levels = (weight * 65535).round().astype(np.uint16)
-        write_image(folder / f'{stem}_{name}.png', levels)
-    write_image(folder / f'{stem}_overlay.png', weight_overlay(result.image, result.weights))
-
-
-def _write_report(path: Path, entries: list, engine: FusionEngine) -> None:
-    from dig2dig_ros.evaluation.report import write_report
-    write_report(path, entries, engine)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + '\n')
+    return [Scene(stem, files, output / f'{stem}.png') for stem, files in matched], unmatched
 
 
 def _summarise(fused: list[dict], failed: list[dict], output: Path) -> None:

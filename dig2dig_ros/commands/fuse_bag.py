@@ -13,6 +13,8 @@ from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.fleet.options import RayOptions, add_ray_options, ray_options
+from dig2dig_ros.locations import is_remote, location
 from dig2dig_ros.topics import CAMERAS, IMAGES, recorded
 
 if TYPE_CHECKING:
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('input', type=Path, metavar='IN', help='bag folder, .mcap or .db3 file')
-    parser.add_argument('output', type=Path, metavar='OUT', help='new bag, not there yet')
+    parser.add_argument('input', type=location, nargs='+', metavar='IN',
+                        help='bag folder, .mcap or .db3 file; with --ray also several of them, a '
+                             'folder of bags, and URLs')
+    parser.add_argument('output', type=location, metavar='OUT',
+                        help='new bag, not there yet; of several bags, the folder for theirs')
     parser.add_argument('--no-weights', action='store_true',
                         help='leave out the weight maps, which take 8 bytes a pixel')
     parser.add_argument('--stream', action='store_true',
@@ -42,12 +47,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
                        help='added to infrared stamps, seconds')
     add_camera_options(parser)
     add_engine_options(parser)
+    add_ray_options(parser).add_argument(
+        '--segment', type=float, default=30.0, metavar='S',
+        help='cut longer recordings into segments of so many seconds, whose order and messages '
+             'stay as they are; 0: cut none. With --stream each warms up on the 30 pairs before '
+             'it')
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the bag; 1 where some pair could not be fused, or there was none."""
     from dig2dig_ros.bag.fuse import fuse_bag
     rig = _rig(arguments)
+    options = ray_options(arguments)
+    if options:
+        return _run_on_ray(arguments, rig, options)
+    source = _single(arguments)
     from dig2dig_ros.engine import FusionEngine, FusionStream
     from dig2dig_ros.engine.stream import describe
     engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
@@ -56,16 +70,61 @@ def run(arguments: argparse.Namespace) -> int:
     rows: dict[str, dict[str, float]] = {}
     if arguments.figures:
         fuse = _followed(fuse, rows)
-    report = fuse_bag(arguments.input, arguments.output, rig, fuse, on_jump=stream.reset,
+    report = fuse_bag(source, arguments.output, rig, fuse, on_jump=stream.reset,
                       with_weights=not arguments.no_weights)
     _summarise(report, arguments.output)
     if rows:
-        _write_figures(arguments.figures, arguments.input.name, describe(engine.settings), rows)
+        _write_figures(arguments.figures, source.name, describe(engine.settings), rows)
     if arguments.json:
         arguments.json.write_text(json.dumps(
-            {'fused': report.fused, 'failed': report.failed, 'dropped': report.dropped,
-             'not_copied': report.not_copied}, indent=2) + '\n')
+            _entry(report), indent=2) + '\n')
     return 1 if report.failed or not report.fused else 0
+
+
+def _entry(report: 'FusionReport') -> dict:
+    return {'fused': report.fused, 'failed': report.failed, 'dropped': report.dropped,
+            'not_copied': report.not_copied}
+
+
+def _single(arguments: argparse.Namespace) -> Path:
+    if len(arguments.input) > 1:
+        raise InputError(f'{len(arguments.input)} bags are given; several need --ray')
+    for place in (*arguments.input, arguments.output):
+        if is_remote(place):
+            raise InputError(f'{place}: URLs need --ray')
+    return arguments.input[0]
+
+
+def _run_on_ray(arguments: argparse.Namespace, rig: 'Rig', options: RayOptions) -> int:
+    """Fuse one bag or many; 1 where a bag, or some pair of one, could not be fused."""
+    from dig2dig_ros.fleet.bag_run import BagRun, find_bags
+    from dig2dig_ros.fleet.bags import BagJob
+    from dig2dig_ros.fleet.engines import EngineChoice
+    if arguments.figures:
+        raise InputError('--figures follows one bag from frame to frame; leave out --ray')
+    if not arguments.segment >= 0:
+        raise InputError(f'--segment is {arguments.segment:g}; it must be at least 0, in seconds')
+    choice = EngineChoice(settings_from(arguments), arguments.checkpoint, arguments.device)
+    bags = find_bags(arguments.input, arguments.output)
+    run = BagRun(bags, BagJob(choice, rig, not arguments.no_weights, arguments.stream,
+                              arguments.segment))
+    run.run(options)
+    if run.errors and len(bags) == 1:
+        raise InputError(run.errors[0])
+    entries, complete = [], not run.errors
+    for index, (source, target) in enumerate(bags):
+        if report := run.reports.get(index):
+            _summarise(report, target)
+            entries.append({'input': str(source), 'output': str(target)} | _entry(report))
+            complete = complete and bool(report.fused) and not report.failed
+    failed = [{'input': str(bags[index][0]), 'error': error}
+              for index, error in sorted(run.errors.items())]
+    for entry in failed:
+        print(f'failed: {entry["input"]}: {entry["error"]}', file=sys.stderr)
+    if arguments.json:
+        document = entries[0] if len(bags) == 1 else {'bags': entries, 'failed': failed}
+        arguments.json.write_text(json.dumps(document, indent=2) + '\n')
+    return 0 if complete else 1
 
 
 def _followed(fuse: 'Fuse', rows: dict[str, dict[str, float]]) -> 'Fuse':

@@ -14,6 +14,7 @@ from dig2dig_ros.commands.engine_options import add_preset_option
 from dig2dig_ros.commands.evaluate import add_source_options, source_folders
 from dig2dig_ros.engine import FusionEngine, FusionSettings
 from dig2dig_ros.engine.device import resolve_device
+from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.curves import GLOBAL, dig_curves, mean_curve, write_curves
 from dig2dig_ros.evaluation.grid import Grid, load_grid
 from dig2dig_ros.evaluation.plots import plot_cells, plot_curves, plot_video
@@ -26,6 +27,8 @@ from dig2dig_ros.evaluation.study import (
     read_pair,
 )
 from dig2dig_ros.evaluation.tables import comparison, markdown, write_csv
+from dig2dig_ros.fleet.cells import CellJob, finish_cells
+from dig2dig_ros.fleet.options import add_ray_options, ray_options
 from dig2dig_ros.images import match_folders
 from dig2dig_ros.prior import load_prior
 
@@ -45,12 +48,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--checkpoint', type=Path, metavar='FILE',
                         help='prior weights, in place of the embedded ones')
+    add_ray_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the cells that are not there yet, then write the tables and plots of all.
 
-    :returns: 1 where pairs had to be left out.
+    :returns: 1 where pairs had to be left out, or a cell could not be finished.
     """
     grid = load_grid(arguments.grid, getattr(arguments, 'preset', None), arguments.device)
     folders = source_folders(arguments)
@@ -61,19 +65,32 @@ def run(arguments: argparse.Namespace) -> int:
     if unmatched:
         print(f'{len(unmatched)} left out, not in every folder', file=sys.stderr)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    if grid.cells:
-        _run_cells(grid, pairs, list(folders), arguments)
+    if grid.cells and not _run_cells(grid, pairs, list(folders), arguments):
+        faults |= {'cells': 'not all are finished'}
     if grid.curves:
         _run_curves(grid, pairs, list(folders), arguments)
     print(f'written to {arguments.output}')
     return 1 if faults else 0
 
 
-def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.Namespace) -> None:
+def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.Namespace) -> bool:
+    """Run the cells; False where workers could not finish some, which the tables then lack."""
     device = resolve_device(arguments.device)
     prior = load_prior(arguments.checkpoint, device)
     identity = f'{prior.kind} {fingerprint(prior)} on {device.type}'
-    with tqdm(total=len(grid.cells) * len(pairs), unit='image', disable=None) as bar:
+    wanted = grid.cells
+    if options := ray_options(arguments):
+        job = CellJob(names, arguments.output, identity, arguments.video, arguments.checkpoint,
+                      arguments.device)
+        failed = finish_cells(job, pairs, wanted, options)
+        for part, why in failed.items():
+            print(f'failed: {part}: {why}', file=sys.stderr)
+        study = job.study(pairs)
+        wanted = {name: settings for name, settings in wanted.items()
+                  if study.finished(name, settings) is not None}
+        if not wanted:
+            raise InputError('no cell could be finished')
+    with tqdm(total=len(wanted) * len(pairs), unit='image', disable=None) as bar:
         def on_image(cell: str, stem: str) -> None:
             bar.set_description(cell)
             bar.update()
@@ -81,7 +98,7 @@ def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.N
             pairs, names, arguments.output,
             lambda settings: FusionEngine.load(arguments.checkpoint, arguments.device, settings),
             identity, arguments.video, on_image)
-        cells = study.run(grid.cells)
+        cells = study.run(wanted)
     means = {cell.name: cell.mean() for cell in cells}
     print(comparison(means))
     heading = f'{grid.title}, mean of {len(pairs)} {"frames" if arguments.video else "scenes"}'
@@ -91,6 +108,7 @@ def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.N
     plot_cells(arguments.output / 'table.png', grid.title, cells)
     if arguments.video:
         plot_video(arguments.output / 'video.png', grid.title, cells, names)
+    return len(wanted) == len(grid.cells)
 
 
 def _run_curves(grid: Grid, pairs: Pairs, names: list[str],

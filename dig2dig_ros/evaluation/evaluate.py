@@ -1,7 +1,7 @@
 """Measure folders of fused images against folders of their sources."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,12 @@ from dig2dig_ros.images import match_folders, read_image, to_8_bit
 Scores = dict[str, float]
 # Further scores of (method, fused, sources), such as LPIPS or flicker.
 Extra = Callable[[str, np.ndarray, Sequence[np.ndarray]], Scores]
+
+Matched = tuple[str, list[Path]]
+"""A stem and its files: those of the sources, then those of the methods."""
+
+Measured = tuple[str, dict[str, Scores] | None, str | None]
+"""A stem and its scores by method, or why there are none."""
 
 
 @dataclasses.dataclass
@@ -51,30 +57,48 @@ def _mean(values: Sequence[float]) -> float:
 
 def evaluate(sources: Sequence[Path], methods: Mapping[str, Path],
              extras: Sequence[Extra] = (),
-             progress: Callable[[Iterable], Iterable] = iter) -> Evaluation:
+             progress: Callable[[Iterable], Iterable] = iter,
+             measured: Callable[[Sequence[Matched]], Iterable[Measured]] | None = None,
+             ) -> Evaluation:
     """Measure every image that all folders have, by stem.
 
     :param sources: one folder for each of the K sources.
     :param methods: folder of fused images by the name of the method.
     :param extras: called for each image in the order of the stems.
     :param progress: wraps the loop over the images, as tqdm does.
+    :param measured: measures in place of this process, and then shows the progress itself.
     :raises InputError: where a folder is missing or empty, or no stem is in all of them.
     """
     matched, unmatched = match_folders([*sources, *methods.values()])
     result = Evaluation({method: {} for method in methods}, unmatched=unmatched)
-    for stem, paths in progress(matched):
-        try:
-            scores = _measure_stem(paths, len(sources), list(methods), extras)
-        except InputError as error:
-            result.failed[stem] = str(error)
+    rows = measured(matched) if measured else _measured(
+        progress(matched), len(sources), list(methods), extras)
+    for stem, scores, why_not in rows:
+        if why_not is not None:
+            result.failed[stem] = why_not
             continue
         for method, row in scores.items():
             result.per_image[method][stem] = row
     return result
 
 
-def _measure_stem(paths: list[Path], source_count: int, methods: list[str],
-                  extras: Sequence[Extra]) -> dict[str, Scores]:
+def _measured(matched: Iterable[Matched], source_count: int, methods: Sequence[str],
+              extras: Sequence[Extra]) -> Iterator[Measured]:
+    for stem, paths in matched:
+        try:
+            yield stem, measure_stem(paths, source_count, methods, extras), None
+        except InputError as error:
+            yield stem, None, str(error)
+
+
+def measure_stem(paths: list[Path], source_count: int, methods: Sequence[str],
+                 extras: Sequence[Extra]) -> dict[str, Scores]:
+    """Measure the images of one stem.
+
+    :param paths: of the K sources, then of each method's fused image.
+    :returns: scores by method.
+    :raises InputError: naming the file that cannot be read or measured.
+    """
     images = [to_8_bit(read_image(path)) for path in paths]
     sources, rows = images[:source_count], {}
     for method, path, fused in zip(methods, paths[source_count:], images[source_count:],

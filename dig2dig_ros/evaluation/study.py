@@ -74,22 +74,36 @@ class Study:
 
         :raises InputError: naming the scene that cannot be fused or measured.
         """
-        return [Cell(name, self._finished(name, settings) or self._run_cell(name, settings))
+        return [Cell(name, self.finished(name, settings) or self._run_cell(name, settings))
                 for name, settings in cells.items()]
 
     def _run_cell(self, name: str, settings: FusionSettings) -> dict[str, Scores]:
+        per_image = self.run_pairs(name, settings, self.pairs)
+        self.write(name, settings, per_image)
+        return per_image
+
+    def run_pairs(
+            self, name: str, settings: FusionSettings, pairs: Pairs) -> dict[str, Scores]:
+        """Fuse and measure some scenes of a cell; scores by stem.
+
+        :raises InputError: naming the scene that cannot be fused or measured.
+        """
         if self._engine is None or self._engine.settings.precision != settings.precision:
             self._engine = self.load_engine(settings)
         self._engine.settings = settings
         runner = _VideoRunner(self._engine, self.names) if self.video else _Runner(self._engine)
         per_image, place = {}, self._place(name)
-        for stem, paths in self.pairs:
+        for stem, paths in pairs:
             per_image[stem] = runner.run(stem, read_pair(paths), place)
             self.on_image(name, stem)
-        write_json(place / 'cell.json', self._record(settings) | {'per_image': per_image})
         return per_image
 
-    def _finished(self, name: str, settings: FusionSettings) -> dict[str, Scores] | None:
+    def write(self, name: str, settings: FusionSettings, per_image: dict[str, Scores]) -> None:
+        """Leave what a whole cell gave, for this run and the next."""
+        write_json(self._place(name) / 'cell.json', self._record(settings) | {
+            'per_image': {stem: per_image[stem] for stem, _ in self.pairs}})
+
+    def finished(self, name: str, settings: FusionSettings) -> dict[str, Scores] | None:
         """What an earlier run measured; None where there is none or it was of something else."""
         try:
             content = json.loads((self._place(name) / 'cell.json').read_text())
