@@ -10,6 +10,7 @@ from dig2dig_ros.cli import main
 from dig2dig_ros.detection.detections import Detections
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.detection.average_precision import average_precision
+from dig2dig_ros.evaluation.detection.labelled_sets import mean_row
 from dig2dig_ros.evaluation.detection.truth import Truth, label_names, read_truth
 from dig2dig_ros.evaluation.detection.views import camera_pictures
 from dig2dig_ros.evaluation.noise import CameraNoise
@@ -140,3 +141,17 @@ def test_bad_usage_exits_2_with_one_line(tmp_path, capsys, options, complaint):
     assert main(['evaluate', '--infrared', str(tmp_path), '--visible', str(tmp_path),
                  *options]) == 2
     assert complaint in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_the_mean_of_the_labelled_sets():
+    """Person over both sets, then with car, then over detectors; bicycles do not count."""
+    def scores(person, car=None):
+        return {'person': {'ap50': person, 'ap': 0}, 'bicycle': {'ap50': 1, 'ap': 0}} | (
+            {} if car is None else {'car': {'ap50': car, 'ap': 0}})
+
+    row = mean_row('late', {'MSRS': {'late': {'a': scores(0.2, 0.8), 'b': scores(0.4, 0.6)}},
+                            'LLVIP_small': {'late': {'a': scores(0.4), 'b': scores(0.6)}}},
+                   ['a', 'b'])
+    assert row.mean == pytest.approx(((0.3 + 0.8) / 2 + (0.5 + 0.6) / 2) / 2)
+    assert row.cells['b', 'LLVIP_small', 'person'] == 0.6
+    assert len(row.cells) == 6

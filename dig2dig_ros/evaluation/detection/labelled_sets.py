@@ -65,7 +65,7 @@ def detection_rows(data: Path, fuse: Fuse | None = None, noise: CameraNoise | No
             fused = {'fused': fuse(infrared, visible)} if fuse else {}
             scores.add(stem, infrared, visible, fused)
         found[name] = scores.scores()
-    return {view: _row(view, found, list(detectors)) for view in found[SETS[0]]}
+    return {view: mean_row(view, found, list(detectors)) for view in found[SETS[0]]}
 
 
 def load_detectors(data: Path, work: Path | None = None,
@@ -78,7 +78,8 @@ def load_detectors(data: Path, work: Path | None = None,
                      work / 'detections' if work else None, threads)
 
 
-def _row(view: str, found: Mapping[str, Mapping], detectors: Sequence[str]) -> Row:
+def mean_row(view: str, found: Mapping[str, Mapping], detectors: Sequence[str]) -> Row:
+    """The row of one view, of `ViewScores.scores` by set."""
     cells = {(detector, name, kind): found[name][view][detector].get(kind, {}).get(
         'ap50', float('nan')) for detector in detectors for name, kind in CELLS}
     means = [np.mean([np.mean([cells[detector, name, kind] for name, one in CELLS if one == kind])
