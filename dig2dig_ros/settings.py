@@ -81,8 +81,8 @@ class FusionSettings:
         'none', 'source whose brightness the fused image keeps',
         choices=('visible', 'infrared', 'none'))
     precision: str = option(
-        'auto', 'of the network; auto: half precision where the device is fast at it',
-        choices=('auto', 'fp32', 'bf16', 'fp16'), changes='configure')
+        'auto', 'of the network; auto: half precision, or on a CPU int8, where that is faster',
+        choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'), changes='configure')
     scale: float = option(
         1.0, "size of the network's input relative to the frame", bounds=(0.05, 1.0))
     seed: int = option(

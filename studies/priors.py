@@ -33,7 +33,7 @@ from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.checkpoint import EMBEDDED
 from dig2dig_ros.prior.compact import seeded
-from dig2dig_ros.prior.crops import load_luminance
+from dig2dig_ros.prior.image_folders import load_luminance
 from dig2dig_ros.prior.training import denoising_psnr
 
 matplotlib.use('Agg')

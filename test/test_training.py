@@ -12,7 +12,8 @@ from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
-from dig2dig_ros.prior.crops import CropSampler, load_folders
+from dig2dig_ros.prior.crops import CropSampler
+from dig2dig_ros.prior.image_folders import load_folders
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
 from dig2dig_ros.prior.training import (
     Trainer,

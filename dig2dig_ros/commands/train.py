@@ -21,7 +21,8 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.checkpoint import load_prior, save_compact
 from dig2dig_ros.prior.compact import CompactPrior
-from dig2dig_ros.prior.crops import CropSampler, load_folders
+from dig2dig_ros.prior.crops import CropSampler
+from dig2dig_ros.prior.image_folders import load_folders
 from dig2dig_ros.prior.team import Team, run_team, torchrun_team
 from dig2dig_ros.prior.training import (
     AUTOCAST,

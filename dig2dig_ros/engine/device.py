@@ -7,13 +7,16 @@ from collections.abc import Iterator
 import torch
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.prior.base import Prior
+from dig2dig_ros.prior.openvino_network import fast_bfloat16
 
 # Waking a thread for an elementwise operation costs more than it brings on fewer pixels. Measured
 # with one thread in place of two, beside OpenVINO's two (AMD EPYC, tiny prior): a 320x256 one-pass
 # frame 6.5 ms, not 8.7; DIG-15, S = 10 34 ms, not 38 to 43, and not 50 where idle threads spin. At
 # 640x512 it makes no difference, with spinning threads 123 to 151 ms in place of 174 to 194.
 PIXELS_PER_THREAD = 2 ** 19
-DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16,
+          'int8': torch.int8}
 
 
 def resolve_device(name: str) -> torch.device:
@@ -35,17 +38,20 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def pick_precision(precision: str, device: torch.device) -> str:
-    """Resolve `auto` to the half precision that the device computes fast, else to fp32."""
+def pick_precision(precision: str, device: torch.device, prior: Prior) -> str:
+    """Resolve `auto` to what the device computes fastest.
+
+    On a CPU: int8 where the prior has such a form and it pays (`Prior.int8_pays`), else bf16
+    where the processor has it, else fp32.
+    """
     if precision != 'auto':
         return precision
     if device.type == 'cuda':
         # bf16 came with compute capability 8 (Ampere, Orin); before that fp16 is the fast one.
         return 'bf16' if torch.cuda.get_device_capability(device) >= (8, 0) else 'fp16'
-    # Older torch cannot tell; fp32 is right everywhere.
-    capabilities = getattr(torch.cpu, 'get_capabilities', dict)()
-    fast = capabilities.get('amx_bf16') or capabilities.get('avx512_bf16')
-    return 'bf16' if fast else 'fp32'
+    if prior.int8_pays:
+        return 'int8'
+    return 'bf16' if fast_bfloat16() else 'fp32'
 
 
 @contextlib.contextmanager

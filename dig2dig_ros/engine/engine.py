@@ -31,14 +31,14 @@ class FusionEngine:
     Attributes:
         settings: of the next frame; assign a changed copy to switch between frames.
         device: where it runs, such as `cpu` or `cuda:0`.
-        precision: of the network, `fp32`, `bf16` or `fp16`.
+        precision: of the network, `fp32`, `bf16`, `fp16` or `int8`.
         prior_name: architecture of the prior.
     """
 
     def __init__(self, prior: Prior, device: torch.device, settings: FusionSettings):
         """Take a loaded prior; use `load` to find one."""
         self.device = str(device)
-        self.precision = pick_precision(settings.precision, device)
+        self.precision = pick_precision(settings.precision, device, prior)
         self.prior_name = prior.kind
         self.settings = settings
         self._device = device

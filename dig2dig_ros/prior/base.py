@@ -15,12 +15,14 @@ class Prior(nn.Module, abc.ABC):
         receptive_field: side in pixels of the square of input that an output pixel depends on;
             None where that is all of the image (attention).
         own_threads: whether the network runs on CPU threads of its own, not on torch's.
+        int8_pays: whether it has an int8 form that is faster on this CPU than any other.
     """
 
     kind: str
     multiple: int
     receptive_field: int | None = None
     own_threads: bool = False
+    int8_pays: bool = False
 
     @abc.abstractmethod
     def forward(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
@@ -38,6 +40,7 @@ class Prior(nn.Module, abc.ABC):
         """Run the network in this precision from now on.
 
         :returns: the prior itself.
+        :raises InputError: for int8, where it has no such form.
         """
 
     def specialise(self, batch: int, height: int, width: int) -> None:

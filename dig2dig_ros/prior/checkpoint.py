@@ -19,6 +19,7 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior.architecture import Architecture
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.compact import CompactNetwork, CompactPrior
+from dig2dig_ros.prior.quantisation import Ranges, ranges_path, read_ranges
 from dig2dig_ros.prior.unet import GuidedDiffusionPrior, UNet, UNetArchitecture
 
 FAMILY = 'dig2dig-compact'
@@ -69,6 +70,7 @@ def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
     draft = path.with_name(f'.{path.name}.draft')
     draft.write_bytes(save(tensors, metadata))
     os.replace(draft, path)
+    ranges_path(path).unlink(missing_ok=True)  # they belong to the weights that were there
     path.with_suffix('.json').write_text(json.dumps(recipe, indent=2) + '\n')
 
 
@@ -84,7 +86,15 @@ def _load(path: Path) -> Prior:
     # Assigned, not copied: a float32 checkpoint of gigabytes stays mapped from its file.
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()},
                             assign=True)
-    return prior_type(network).eval().requires_grad_(False)
+    prior = (CompactPrior(network, _ranges(path, network)) if prior_type is CompactPrior
+             else prior_type(network))
+    return prior.eval().requires_grad_(False)
+
+
+def _ranges(path: Path, network: CompactNetwork) -> Ranges | None:
+    return read_ranges(path, {
+        name: layer.out_channels for name, layer in network.named_modules()
+        if isinstance(layer, nn.Conv2d)})
 
 
 def _read(path: Path) -> tuple[Tensors, dict[str, str]]:

@@ -13,12 +13,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import openvino_network
 from dig2dig_ros.prior.architecture import SHUFFLE, Architecture
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
+from dig2dig_ros.prior.quantisation import Ranges
 
 SIGMA_DATA = 0.5
+# From this width on, int8 was measured faster than bf16 too (docs/performance.md).
+INT8_CHANNELS = 32
 
 
 class ResidualBlock(nn.Module):
@@ -147,27 +151,50 @@ def preconditioning() -> torch.Tensor:
 class CompactPrior(Prior):
     """A compact network with its preconditioning."""
 
-    def __init__(self, network: CompactNetwork):
+    def __init__(self, network: CompactNetwork, ranges: Ranges | None = None):
+        """Take a network.
+
+        :param ranges: for int8, where they were measured.
+        """
         super().__init__()
+        self._ranges = ranges
         self.network = network.to(memory_format=torch.channels_last)
-        self._dtype = torch.float32
+        self._parts = torch.float32
         self.kind = f'compact-{self.parameter_count / 1e6:.1f}M'
         self.multiple = network.architecture.multiple
         self.receptive_field = network.architecture.receptive_field
         self.register_buffer('levels', input_levels(), persistent=False)
         self.register_buffer('preconditioning', preconditioning(), persistent=False)
 
+    @property
+    def int8_pays(self) -> bool:
+        """See `Prior.int8_pays`."""
+        wide = self.network.architecture.channels >= INT8_CHANNELS
+        return (self._ranges is not None and openvino_network.can_run(torch.int8)
+                and (wide or not openvino_network.fast_bfloat16()))
+
     def to_precision(self, dtype: torch.dtype) -> 'CompactPrior':
         """Cast the network; its preconditioning and what surrounds it stay float32."""
-        self._dtype = dtype
+        on_cpu = self.levels.device.type == 'cpu'
+        if dtype == torch.int8:
+            self._require_int8(on_cpu)
+        self._parts = torch.bfloat16 if dtype == torch.int8 else dtype
         if dtype != torch.float32:
             self.network.take_parts()
-        if self.levels.device.type == 'cpu' and openvino_network.can_run(dtype):
-            self.network = openvino_network.OpenVinoNetwork(self.network, dtype)
+        if on_cpu and openvino_network.can_run(dtype):
+            self.network = openvino_network.OpenVinoNetwork(self.network, dtype, self._ranges)
             self.own_threads = True
         else:
             self.network.to(dtype=dtype, memory_format=torch.channels_last)
         return self
+
+    def _require_int8(self, on_cpu: bool) -> None:
+        if not on_cpu or not openvino_network.can_run(torch.int8):
+            raise InputError('precision is int8, which needs a CPU and OpenVINO (pip install '
+                             'openvino); use auto')
+        if self._ranges is None:
+            raise InputError('precision is int8, but these weights have no int8 ranges beside '
+                             'them (studies/quantise.py makes them); use auto')
 
     def specialise(self, batch: int, height: int, width: int) -> None:
         """See `Prior.specialise`."""
@@ -179,10 +206,10 @@ class CompactPrior(Prior):
         c_in, c_skip = self.preconditioning[timesteps][:, :, None, None, None].unbind(1)
         levels = self.levels[timesteps][:, :, None, None]
         inputs = c_in * noised, levels
-        if self._dtype != torch.float32:
-            inputs = (in_parts(values, self._dtype) for values in inputs)
+        if self._parts != torch.float32:
+            inputs = (in_parts(values, self._parts) for values in inputs)
             if not isinstance(self.network, openvino_network.OpenVinoNetwork):
-                inputs = (values.to(self._dtype) for values in inputs)
+                inputs = (values.to(self._parts) for values in inputs)
         predicted = self.network(*inputs)
         return torch.add(c_skip * noised, predicted.float(), alpha=SIGMA_DATA).clamp_(-1, 1)
 

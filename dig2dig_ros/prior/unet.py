@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
 from dig2dig_ros.prior.unet_blocks import (
@@ -186,6 +187,9 @@ class GuidedDiffusionPrior(Prior):
 
     def to_precision(self, dtype: torch.dtype) -> 'GuidedDiffusionPrior':
         """Cast the network's convolutions; normalisation and reconstruction stay float32."""
+        if dtype == torch.int8:
+            raise InputError('precision is int8, which guided-diffusion checkpoints do not have; '
+                             'use auto')
         self.network.to_precision(dtype)
         return self
 
