@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from cuda_checks import made_up_scene
 
 from dig2dig_ros.engine.information_gain import box_mean
 from dig2dig_ros.prior.base import Prior
@@ -58,16 +58,8 @@ def smoothing_prior():
 
 @pytest.fixture(scope='session')
 def scene():
-    """An infrared and a visible image (BGR) of one made-up scene, 96 x 128, uint8.
-
-    Infrared: a warm blob on a dark ramp. Visible: stripes, in colour, blind to the blob.
-    """
-    rows, columns = np.mgrid[0:96, 0:128].astype(np.float32)
-    blob = 180 * np.exp(-((rows - 60) ** 2 + (columns - 40) ** 2) / 200)
-    infrared = (40 + 0.3 * columns + blob).clip(0, 255).astype(np.uint8)
-    stripes = 100 + 60 * np.sign(np.sin(columns / 3))
-    visible = np.stack([stripes, 0.8 * stripes + 20, 0.5 * rows + 60], axis=-1)
-    return infrared, visible.clip(0, 255).astype(np.uint8)
+    """See `made_up_scene`."""
+    return made_up_scene()
 
 
 @pytest.fixture(scope='session')
