@@ -24,7 +24,7 @@ LATENCIES = {
 def status(name: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
     """Make one status."""
     return DiagnosticStatus(
-        name=name, level=level, message=message,
+        name=name, level=level, message=message, hardware_id='dig2dig',
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
 
 

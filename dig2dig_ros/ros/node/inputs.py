@@ -197,8 +197,8 @@ class Inputs:
         state.lost = info.total_count
         if state.loses_many:
             self._node.get_logger().warning(
-                f'{state.topic}: {state.lost} images were lost on the way; see docs/node.md, '
-                'Troubleshooting', throttle_duration_sec=LOSS_LOG_PERIOD_S)
+                f'{state.topic}: {state.lost} images were lost on the way; see '
+                'docs/middleware.md', throttle_duration_sec=LOSS_LOG_PERIOD_S)
 
     def _on_incompatible(self, camera: str, info: QoSRequestedIncompatibleQoSInfo) -> None:
         policy = policy_name(info.last_policy_kind)
