@@ -12,7 +12,10 @@ onnx = pytest.importorskip('onnx')
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from dig2dig_ros.detection.onnx_detector import OnnxDetector  # noqa: E402
+from dig2dig_ros.ros.demo.detection import detection_report  # noqa: E402
+from dig2dig_ros.ros.demo.listener import Moment  # noqa: E402
 from dig2dig_ros.ros.vision_messages import Detection2DArray  # noqa: E402
+from dig2dig_ros.synthetic.street import Box  # noqa: E402
 
 NODE = [sys.executable, '-m', 'dig2dig_ros.ros.detector_node', '--ros-args']
 SECOND_NS = 1_000_000_000
@@ -37,7 +40,7 @@ def model(tmp_path_factory):
         [helper.make_tensor_value_info('output', TensorProto.FLOAT, [1, 6, 8])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()])
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
-    helper.set_model_props(made, {'names': "{0: 'cold', 1: 'hot'}"})
+    helper.set_model_props(made, {'names': "{0: 'cold', 1: 'car'}"})
     path = tmp_path_factory.mktemp('model') / 'tiny.onnx'
     onnx.save(made, str(path))
     return path
@@ -67,9 +70,23 @@ def test_the_file_without_a_node(model):
     found = OnnxDetector(model).find(WHITE)
     assert found.boxes.tolist() == [[24, 16, 16, 16]]
     assert found.scores == pytest.approx([SURE], abs=1e-5)
-    assert OnnxDetector(model).labels == ('cold', 'hot')
+    assert OnnxDetector(model).labels == ('cold', 'car')
     assert len(OnnxDetector(model).find(BLACK)) == 0
     assert len(OnnxDetector(model, confidence=0.05, every_class=True).find(BLACK)) == 1
+
+
+def test_the_table_of_the_demo(model):
+    """In every bright picture one car is found: true in the first moment, false in the second."""
+    moments = [Moment(WHITE[..., 0], BLACK, WHITE, np.ones((48, 64), np.float32), [box])
+               for box in (Box('car', 24, 16, 16, 16), Box('pedestrian', 0, 0, 9, 9))]
+    picture, text = detection_report(OnnxDetector(model), moments, 1)
+    assert picture.shape == (48 + 32, 3 * (64 + 8), 3)  # of the first moment only
+    assert [line.split() for line in text.splitlines()[1:]] == [
+        f'{label} {view} found {found} of 1, {false} false'.split()
+        for label, view, found, false in (
+            ('pedestrian', 'infrared', 0, 0), ('pedestrian', 'visible', 0, 0),
+            ('pedestrian', 'fused', 0, 0), ('car', 'infrared', 1, 1), ('car', 'visible', 0, 0),
+            ('car', 'fused', 1, 1))]
 
 
 def test_boxes_on_the_picture(live, model):
@@ -87,7 +104,7 @@ def test_boxes_on_the_picture(live, model):
     if Detection2DArray:
         live.spin_until(lambda: live.heard['detections'], 'detections')
         one = live.heard['detections'][-1].detections[0]
-        assert one.results[0].hypothesis.class_id == 'hot'
+        assert one.results[0].hypothesis.class_id == 'car'
         assert (one.bbox.center.position.x, one.bbox.size_x) == (32, 16)
     assert live.set_parameters('detector_node', confidence=1.5) != ''
     assert live.set_parameters('detector_node', confidence=0.95) == ''
