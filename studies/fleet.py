@@ -9,7 +9,6 @@ workers, and two serial processes side by side, which share no work and wait for
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -121,7 +120,7 @@ def timed(commands: list[list[str]], count: int, threads: int | None = None) -> 
     environment.pop('OMP_NUM_THREADS', None)
     if threads:
         environment['OMP_NUM_THREADS'] = str(threads)
-    watch, before = Watch(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    watch = Watch()
     started = time.monotonic()
     processes = [subprocess.Popen([sys.executable, '-m', 'dig2dig_ros.cli', *command],
                                   env=environment, stdout=subprocess.DEVNULL)
@@ -129,54 +128,61 @@ def timed(commands: list[list[str]], count: int, threads: int | None = None) -> 
     codes = [process.wait() for process in processes]
     seconds = time.monotonic() - started
     watch.done = True
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-             + sum(watch.cpu_s.values()))
     row = {'s': round(seconds, 1), 'per_s': round(count / seconds, 2),
-           'cpu_s': round(cpu_s, 1), 'codes': codes,
+           'codes': codes,
            'load': round(os.getloadavg()[0], 1), **watch.figures()}
     print(' '.join(commands[0][:1]), commands[0][-6:], row, file=sys.stderr, flush=True)
     return row
 
 
 class Watch(threading.Thread):
-    """Follows Ray's processes: memory of the workers, processor time of all."""
+    """Follows all that this process has started: memory of Ray's workers, processor time."""
 
     def __init__(self):
         super().__init__(daemon=True)
         self.done, self.series, self.cpu_s = False, [], {}
-        self._before = {path.name for path in Path('/proc').glob('[0-9]*')}
         self.start()
 
     def run(self) -> None:
         while not self.done:
+            found = dict(filter(None, map(_look, Path('/proc').glob('[0-9]*'))))
             sizes = []
-            for process in Path('/proc').glob('[0-9]*'):
-                if process.name not in self._before:
-                    sizes.append(self._look(process))
+            for number, (_, cpu_s, megabytes) in found.items():
+                if self._is_ours(number, found):
+                    self.cpu_s[number] = cpu_s
+                    sizes.append(megabytes)
             if any(sizes):
                 self.series.append(max(sizes))
-            time.sleep(0.5)
+            time.sleep(0.3)
 
-    def _look(self, process: Path) -> int:
-        """Megabytes of a worker; 0 for another process."""
-        try:
-            command = (process / 'cmdline').read_bytes()
-            times = (process / 'stat').read_text().rpartition(')')[2].split()[11:13]
-            pages = int((process / 'statm').read_text().split()[1])
-        except (OSError, IndexError):
-            return 0
-        if not any(word in command for word in (b'ray::', b'raylet', b'gcs_server', b'/ray/')):
-            return 0
-        self.cpu_s[process.name] = sum(map(int, times)) / os.sysconf('SC_CLK_TCK')
-        return pages * os.sysconf('SC_PAGE_SIZE') // 2 ** 20 if b'ray::Bench' in command else 0
+    @staticmethod
+    def _is_ours(number: int, found: dict) -> bool:
+        while number in found:
+            number = found[number][0]
+            if number == os.getpid():
+                return True
+        return False
 
     def figures(self) -> dict:
-        if not self.series:
-            return {}
-        third = max(1, len(self.series) // 3)
-        return {'worker_mb_second_third': max(self.series[third:2 * third] or [0]),
-                'worker_mb_last_third': max(self.series[-third:])}
+        row = {'cpu_s': round(sum(self.cpu_s.values()), 1)}
+        if self.series:
+            third = max(1, len(self.series) // 3)
+            row |= {'worker_mb_second_third': max(self.series[third:2 * third] or [0]),
+                    'worker_mb_last_third': max(self.series[-third:])}
+        return row
+
+
+def _look(process: Path) -> tuple[int, tuple[int, float, int]] | None:
+    """Number of a process; its parent, processor time, and megabytes where it is a worker."""
+    try:
+        command = (process / 'cmdline').read_bytes()
+        fields = (process / 'stat').read_text().rpartition(')')[2].split()
+        pages = int((process / 'statm').read_text().split()[1])
+    except (OSError, IndexError):
+        return None
+    cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+    megabytes = pages * os.sysconf('SC_PAGE_SIZE') // 2 ** 20 if b'ray::Bench' in command else 0
+    return int(process.name), (int(fields[1]), cpu_s, megabytes)
 
 
 if __name__ == '__main__':

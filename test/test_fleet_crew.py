@@ -115,6 +115,17 @@ def test_a_journal_knows_what_was_done_in_the_same_way(tmp_path):
     assert Journal(tmp_path, 'fuse', WAY).done == {}, 'the output has been written over'
 
 
+def test_a_journal_on_a_full_disk_does_not_end_the_run(tmp_path, capsys):
+    (tmp_path / FOLDER).write_text('in the way')
+    with journal(tmp_path, 'fuse', WAY) as opened:
+        opened.add('a', [], 1)
+        opened.write()
+        opened.add('b', [], 2)
+        assert capsys.readouterr().err.count('cannot be noted') == 1
+        (tmp_path / FOLDER).unlink()
+    assert Journal(tmp_path, 'fuse', WAY).done.keys() == {'a', 'b'}
+
+
 def test_a_journal_lies_by_url_as_well():
     pytest.importorskip('upath')
     from dig2dig_ros.locations import location

@@ -4,6 +4,7 @@ One process writes; files are added, never changed, as object stores want it.
 """
 
 import json
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dig2dig_ros.errors import InputError
 from dig2dig_ros.locations import write_bytes
 
 FOLDER = '.dig2dig'
@@ -38,6 +40,7 @@ class Journal:
         self._fresh: dict[str, dict] = {}
         self._written_at = time.monotonic()
         self._parts = 0
+        self._complained = False
         self.done: dict[str, dict] = {}
         self._read()
 
@@ -57,13 +60,19 @@ class Journal:
             self.write()
 
     def write(self) -> None:
-        """Put what is new on disk."""
+        """Put what is new on disk; where that is full, keep it for later and say so once."""
         self._written_at = time.monotonic()
         if not self._fresh:
             return
         lines = (json.dumps({'key': key, **entry}) for key, entry in self._fresh.items())
         name = f'{self._prefix}{time.time_ns():020d}-{self._parts}.jsonl'
-        write_bytes(self._folder / name, '\n'.join(lines).encode())
+        try:
+            write_bytes(self._folder / name, '\n'.join(lines).encode())
+        except InputError as error:
+            if not self._complained:
+                print(f'what is done cannot be noted for another run: {error}', file=sys.stderr)
+            self._complained = True
+            return
         self._parts += 1
         self._fresh.clear()
 
@@ -84,7 +93,7 @@ class Journal:
         if len(parts) > 1:
             self._fresh = dict(self.done)
             self.write()
-            for path in parts:
+            for path in parts if not self._fresh else ():
                 path.unlink()
 
 
