@@ -50,7 +50,7 @@ class FusionSettings:
     strength: float = option(
         0.8, 'share of the way that ladder and plain guidance pull', bounds=(0.0, 1.0))
     temperature: float = option(
-        0.3, 'of the softmax that makes the weights: low follows the more informative source, '
+        0.6, 'of the softmax that makes the weights: low follows the more informative source, '
         'high averages', paper='1 (Eq. 11 has none)', bounds=(1e-4, 1e4))
     base_temperature: float = option(
         2.5, 'the same for the coarsest level of the ladder: high mixes the overall brightness '
@@ -67,7 +67,7 @@ class FusionSettings:
         paper='above 1 (end of section 4.5: large strides at high noise, small ones at low '
         'noise); no law is given', bounds=(1.0, 100.0))
     t_max: int = option(
-        350, 'highest timestep', paper=f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
+        400, 'highest timestep', paper=f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
         bounds=(1, TRAINING_TIMESTEPS - 1))
     levels: int = option(
         1, 'levels of the one-pass ladder, at most t_max', bounds=(1, TRAINING_TIMESTEPS - 1))
@@ -78,8 +78,10 @@ class FusionSettings:
         0, 'noise draws averaged in each level, in antithetic pairs; 0: the sources as they are, '
         "with the network told the level's timestep", paper='1 (Eq. 9)', bounds=(0, 64))
     reference: str = option(
-        'none', 'source whose brightness the fused image keeps',
-        choices=('visible', 'infrared', 'none'))
+        'visible', 'of an infrared and a visible image, the one whose brightness the fused image '
+        'keeps; the other one gains by what it adds to it, and a noisy camera is denoised at its '
+        'own timestep; none: all sources alike and as they are, as more than two always are',
+        paper='none', choices=('visible', 'infrared', 'none'))
     precision: str = option(
         'auto', 'of the network; auto: half precision, or on a CPU int8, where that is faster',
         choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'), changes='configure')
@@ -161,6 +163,9 @@ PRESETS = {
             'divergence': 'l2', 'temperature': 1.0, 'normalise': False, 'window': 1,
             'power': 2.0, 't_max': TRAINING_TIMESTEPS - 1, 'sampler': 'ddpm', 'draws': 1,
             'reference': 'none'}),
+    'symmetric': Preset(
+        'all sources alike, for multi-focus and multi-exposure',
+        {'reference': 'none', 'temperature': 0.3, 't_max': 350}),
     'live': Preset(
         "the node's default: DIG-15 with one refresh a frame; on a CPU one-pass",
         {'mode': 'sample', 'steps': 15, 'interval': 15}, on_cpu={'mode': 'one-pass'}),

@@ -5,13 +5,12 @@ import math
 import pytest
 import torch
 
+from dig2dig_ros.engine.filters import box_mean, smooth
 from dig2dig_ros.engine.information_gain import (
-    box_mean,
     denoise_levels,
     fusion_weights,
     information_gain,
     pixel_divergence,
-    smooth,
 )
 from dig2dig_ros.engine.schedule import signal_and_noise
 
@@ -24,8 +23,9 @@ def sources():
 def test_all_levels_and_sources_go_through_in_one_batch_with_the_same_noise(
         smoothing_prior, sources):
     noise = torch.randn(1, 24, 32, generator=torch.Generator().manual_seed(2))
-    estimates = denoise_levels(smoothing_prior, sources, (300, 100), noise)
+    estimates, clean = denoise_levels(smoothing_prior, sources, (300, 100), noise)
     assert smoothing_prior.batches == [[300, 300, 300, 100, 100, 100]]
+    assert clean is sources
     signal, amplitude = signal_and_noise(100)
     expected = box_mean((signal * sources[2] + amplitude * noise[0]) / signal, 5).clamp(-1, 1)
     torch.testing.assert_close(estimates[1, 2], expected)
@@ -33,9 +33,20 @@ def test_all_levels_and_sources_go_through_in_one_batch_with_the_same_noise(
 
 def test_draws_are_averaged(smoothing_prior, sources):
     noise = torch.randn(4, 24, 32, generator=torch.Generator().manual_seed(2))
-    together = denoise_levels(smoothing_prior, sources, (50,), noise)
-    apart = [denoise_levels(smoothing_prior, sources, (50,), one[None]) for one in noise]
+    together, _ = denoise_levels(smoothing_prior, sources, (50,), noise)
+    apart = [denoise_levels(smoothing_prior, sources, (50,), one[None])[0] for one in noise]
     torch.testing.assert_close(together, torch.stack(apart).mean(dim=0))
+
+
+def test_a_noisy_source_ends_at_its_own_timestep_in_the_same_batch(smoothing_prior, sources):
+    still = torch.zeros(1, 24, 32)
+    estimates, clean = denoise_levels(smoothing_prior, sources, (300, 10), still, (0, 50, 0))
+    assert smoothing_prior.batches == [[300, 300, 300, 10, 10, 10, 50]]
+    torch.testing.assert_close(clean[1], box_mean(sources[1], 5))
+    assert torch.equal(clean[0], sources[0])
+    # Below the source's own noise there is nothing but noise, so no band.
+    assert torch.equal(estimates[1, 1], clean[1])
+    assert not torch.equal(estimates[1, 0], clean[0])
 
 
 def test_gain_is_the_fall_of_the_divergence_to_the_next_level_and_to_zero(sources):

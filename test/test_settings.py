@@ -24,7 +24,7 @@ from dig2dig_ros.settings import OPTIONS, PRESETS, FusionSettings
     ('window', 4, 'from 1 to 255 pixels in steps of 2'),
     ('power', 0.5, 'from 1 to 100'),
     ('t_max', 1000, 'from 1 to 999'),
-    ('levels', 351, r'from 1 to t_max \(350\)'),
+    ('levels', 401, r'from 1 to t_max \(400\)'),
     ('draws', 65, 'from 0 to 64'),
     ('scale', 0.0, 'from 0.05 to 1'),
     ('mode', 'fast', 'sample, one-pass'),
@@ -62,7 +62,8 @@ def test_more_steps_than_timesteps_are_refused_where_they_are_run():
 def test_the_paper_is_the_method_as_printed():
     assert FusionSettings.preset('paper') == FusionSettings(
         mode='sample', steps=15, interval=10, t_max=999, divergence='l2', temperature=1.0,
-        normalise=False, draws=1, guidance='em', sampler='ddpm', window=1, weighting='dig')
+        normalise=False, draws=1, guidance='em', sampler='ddpm', window=1, weighting='dig',
+        reference='none')
 
 
 def test_live_depends_on_the_device():
@@ -85,7 +86,7 @@ def test_a_presets_interval_is_limited_to_the_steps(given, interval):
 
 
 def test_what_a_preset_is_given_is_validated():
-    with pytest.raises(InputError, match='preset is .papier.; it must be one of paper, live'):
+    with pytest.raises(InputError, match='preset is .papier.; it must be one of paper, symmetric'):
         FusionSettings.preset('papier')
     with pytest.raises(InputError, match='interval is 9; it must be from 1 to steps'):
         FusionSettings.preset('paper', steps=5, interval=9)

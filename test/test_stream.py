@@ -214,3 +214,57 @@ def test_stream_reports_the_schedule_that_the_budget_chose(embedded, street):
     for _ in range(4):
         stream.fuse([textured(3), street[1]])
     assert stream.running.startswith('one-pass')
+
+
+def noisy(street, level, seed):
+    """The street with noise of its own in each frame, grey levels."""
+    random = np.random.default_rng(seed)
+    return [(image + random.normal(0, level, image.shape)).clip(0, 255).round().astype(np.uint8)
+            for image in street]
+
+
+@pytest.fixture(scope='module')
+def one_pass():
+    """The engine with the embedded prior, in one pass."""
+    return FusionEngine.load(
+        device='cpu', settings=FusionSettings(mode='one-pass', precision='fp32'))
+
+
+@pytest.mark.parametrize('level', [10, 25])
+def test_in_noise_what_stands_still_flickers_less_than_frames_alone(one_pass, street, level):
+    stream = FusionStream(one_pass)
+    streamed, alone = [], []
+    for frame in range(6):
+        sources = noisy(street, level, frame)
+        streamed.append(stream.fuse(sources).image.astype(float))
+        alone.append(one_pass.fuse(sources).image.astype(float))
+    truth = one_pass.fuse(street).image.astype(float)
+    assert stream.noise == pytest.approx((level, level), rel=0.25)
+    flicker = np.abs(streamed[-1] - streamed[-2]).mean()
+    assert flicker < 0.6 * np.abs(alone[-1] - alone[-2]).mean()
+    assert np.abs(streamed[-1] - truth).mean() < 0.95 * np.abs(alone[-1] - truth).mean()
+
+
+@pytest.mark.parametrize('level', [10, 25])
+def test_in_noise_a_target_leaves_no_trail(one_pass, street, level):
+    stream = FusionStream(one_pass)
+    for frame, left in enumerate(range(8, 128, 20)):
+        sources = noisy(with_target(street, left), level, frame)
+        streamed = stream.fuse(sources).image.astype(float)
+        alone = one_pass.fuse(sources).image.astype(float)
+    # Smoothed over what noise leaves; at its last places the target was 100 levels brighter.
+    box = np.ones(6) / 6
+    trail = streamed[50:74, 8:108] - alone[50:74, 8:108]
+    trail = np.apply_along_axis(np.convolve, 1, trail, box, mode='same')
+    trail = np.apply_along_axis(np.convolve, 0, trail, box, mode='same')
+    assert np.abs(trail).max() < 12
+    assert abs((streamed - alone)[54:70, 112:120].mean()) < 4
+
+
+def test_a_clean_camera_stays_still_beside_a_noisy_one(smoothing_prior, street):
+    stream = FusionStream(FusionEngine(
+        smoothing_prior, torch.device('cpu'), FusionSettings(mode='one-pass', precision='fp32')))
+    for frame in range(3):
+        calls = stream.fuse([street[0], noisy(street, 20, frame)[1]]).timing.network_calls
+    # Weights are made anew, with one more image: the noisy camera's clean end.
+    assert calls == 3

@@ -30,10 +30,15 @@ def add_preset_option(parser: argparse._ActionsContainer) -> None:
 def settings_from(arguments: argparse.Namespace) -> FusionSettings:
     """The settings that the options spell.
 
+    Sources that are no infrared and visible camera (`--sources`) are fused alike by default.
+
     :raises InputError: for a value out of range.
     """
     given = {option.name: getattr(arguments, option.name) for option in OPTIONS
              if hasattr(arguments, option.name)}
-    if 'preset' in arguments:
-        return FusionSettings.preset(arguments.preset, arguments.device, **given)
+    preset = getattr(arguments, 'preset', None)
+    if preset is None and getattr(arguments, 'sources', None):
+        preset = 'symmetric'
+    if preset is not None:
+        return FusionSettings.preset(preset, arguments.device, **given)
     return FusionSettings(**given)

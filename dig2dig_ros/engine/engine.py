@@ -11,6 +11,7 @@ from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device, th
 from dig2dig_ros.engine.frame import Frame, check_sources, fill_invalid
 from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
+from dig2dig_ros.engine.noise import matched_timestep, noise_levels
 from dig2dig_ros.engine.pipeline import FusionPipeline
 from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.tiling import BoundedPrior
@@ -63,7 +64,7 @@ class FusionEngine:
         """Fuse an empty frame of that size, so that the first real one is not slow."""
         pipeline = self._pipeline(self.settings, height, width)
         size = (pipeline.size.height, pipeline.size.width)
-        self._prior.specialise(pipeline.level_calls(source_count), *size)
+        self._prior.specialise(pipeline.level_calls((0,) * source_count), *size)
         if pipeline.step_calls():
             self._prior.specialise(1, *size)
         self.fuse([np.zeros((height, width), np.uint8)] * source_count)
@@ -87,11 +88,11 @@ class FusionEngine:
         """
         with self.computing(sources):
             frame = self.enter(sources, valid)
-            weighed = frame.pipeline.weigh(frame.sources, frame.valid)
+            weighed = frame.pipeline.weigh(frame.sources, frame.valid, frame.clean_ends)
             frame.watch.mark()
-            fused = frame.pipeline.sample(frame.sources, weighed)
+            fused = frame.pipeline.sample(weighed)
             frame.watch.mark()
-            calls = frame.pipeline.level_calls(len(sources)) + frame.pipeline.step_calls()
+            calls = frame.pipeline.level_calls(frame.clean_ends) + frame.pipeline.step_calls()
             return self.leave(frame, fused, weighed.shares, calls)
 
     @contextlib.contextmanager
@@ -104,11 +105,13 @@ class FusionEngine:
 
     def enter(
             self, sources: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None,
-            settings: FusionSettings | None = None) -> Frame:
+            settings: FusionSettings | None = None,
+            clean_ends: Sequence[int] | None = None) -> Frame:
         """Take images to the device and to the size that the network works at.
 
         :param sources: as for `fuse`; so are `valid` and what is raised.
         :param settings: of this frame, in place of the engine's.
+        :param clean_ends: of the frame before, which hold while the noise is about the same.
         """
         watch = Stopwatch(self._device)
         height, width = check_sources(sources, valid)
@@ -119,9 +122,16 @@ class FusionEngine:
         full = torch.stack(luminances) / 127.5 - 1
         if masks is not None:
             full = fill_invalid(full, masks)
+        working = pipeline.size.enter(full)
+        noise, ends = (0.0,) * len(full), (0,) * len(full)
+        if pipeline.reference_of(len(full)) is not None:
+            noise = tuple(noise_levels(full).tolist())
+            at_work = noise if working is full else noise_levels(working).tolist()
+            ends = tuple(map(matched_timestep, at_work, clean_ends or ends))
         frame = Frame(
-            pipeline, images, luminances, full, masks, pipeline.size.enter(full),
-            None if masks is None else pipeline.size.enter(masks), watch)
+            pipeline, images, luminances, full, masks, working,
+            None if masks is None else pipeline.size.enter(masks),
+            tuple(127.5 * level for level in noise), ends, watch)
         watch.mark()
         return frame
 
@@ -135,9 +145,9 @@ class FusionEngine:
         :param calls: images that went through the network.
         """
         fused, shares = frame.pipeline.size.leave(
-            fused, shares, frame.sources, frame.full, frame.full_valid)
-        image = self._transfer.download(
-            with_chroma((fused + 1) * 127.5, frame.images, frame.luminances), slot=0)
+            fused, shares, frame.sources, frame.full, frame.full_valid, frame.clean_ends)
+        image = self._transfer.download(with_chroma(
+            (fused + 1) * 127.5, frame.images, frame.luminances, frame.noise), slot=0)
         shares = self._transfer.download(shares, slot=1)
         timing = Timing(*frame.watch.finish(), calls)
         return FusionResult(self._transfer.keep(image), self._transfer.keep(shares), timing)

@@ -23,6 +23,9 @@ class Frame:
         full_valid: K x H x W, 1 where a source has a pixel, else 0; None where all have all.
         sources: `full` at the working size, K x h x w.
         valid: `full_valid` at the working size, above 0 where a source has a pixel; or None.
+        noise: standard deviation of each source's noise, in 255 grey levels; 0 unless there is a
+            reference, without which sources are taken as they are.
+        clean_ends: for each source the timestep as noisy as it is at the working size, or 0.
         watch: marks the stages of `Timing`.
     """
 
@@ -33,6 +36,8 @@ class Frame:
     full_valid: torch.Tensor | None
     sources: torch.Tensor
     valid: torch.Tensor | None
+    noise: tuple[float, ...]
+    clean_ends: tuple[int, ...]
     watch: Stopwatch
 
 

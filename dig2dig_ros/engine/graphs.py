@@ -5,7 +5,7 @@ what lets a GPU work at its own speed. Nothing here runs on a CPU.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -53,24 +53,29 @@ class GraphedPipeline(FusionPipeline):
         super().__init__(*arguments, **keywords)
         self._captured: dict[tuple, Callable] = {}
 
-    def weigh(self, sources: torch.Tensor, valid: torch.Tensor | None) -> Weighed:
+    def weigh(self, sources: torch.Tensor, valid: torch.Tensor | None,
+              clean_ends: Sequence[int]) -> Weighed:
         """See `FusionPipeline.weigh`."""
         def run(sources, *masks):
-            weighed = super(GraphedPipeline, self).weigh(sources, *(masks or (None,)))
-            return weighed.estimates, weighed.weights, weighed.base
+            weighed = super(GraphedPipeline, self).weigh(
+                sources, *(masks or (None,)), clean_ends)
+            return _fields(weighed)
         tensors = (sources,) if valid is None else (sources, valid)
-        return Weighed(*self._replay(('weigh', sources.shape, valid is None), run, *tensors))
+        key = ('weigh', sources.shape, valid is None, tuple(clean_ends))
+        return Weighed(*self._replay(key, run, *tensors))
 
     def sample(
-            self, sources: torch.Tensor, weighed: Weighed, guess: torch.Tensor | None = None,
+            self, weighed: Weighed, guess: torch.Tensor | None = None,
             first: int = 0) -> torch.Tensor:
         """See `FusionPipeline.sample`."""
-        def run(sources, estimates, weights, base, *guesses):
+        fields = _fields(weighed)
+
+        def run(*tensors):
+            guesses = tensors[len(fields):] or (None,)
             return (super(GraphedPipeline, self).sample(
-                sources, Weighed(estimates, weights, base), *(guesses or (None,)), first),)
-        tensors = (sources, weighed.estimates, weighed.weights, weighed.base)
-        tensors += () if guess is None else (guess,)
-        key = ('sample', sources.shape, first, guess is None)
+                Weighed(*tensors[:len(fields)]), *guesses, first),)
+        tensors = fields if guess is None else (*fields, guess)
+        key = ('sample', weighed.clean.shape, first, guess is None)
         return self._replay(key, run, *tensors)[0]
 
     def _replay(self, key: tuple, function: Callable, *tensors: torch.Tensor) -> tuple:
@@ -82,3 +87,8 @@ class GraphedPipeline(FusionPipeline):
                     'no CUDA graph for %s, running without: %s', key[0], error)
                 self._captured[key] = function
         return self._captured[key](*tensors)
+
+
+def _fields(weighed: Weighed) -> tuple[torch.Tensor, ...]:
+    """The tensors of `weighed` themselves, which `dataclasses.astuple` would copy."""
+    return tuple(vars(weighed).values())

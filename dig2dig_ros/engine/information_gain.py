@@ -10,37 +10,54 @@ Shapes: E levels, K sources, D noise draws, H x W pixels. All tensors are float3
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional
 
+from dig2dig_ros.engine.filters import box_mean, smooth
 from dig2dig_ros.engine.schedule import signal_and_noise
 from dig2dig_ros.prior.base import Prior
 
 SSIM_WINDOW = 11
-# Pixels that become one where a wide window is taken.
-REDUCTION = 4
 # The usual SSIM constants (0.01 L)^2 and (0.03 L)^2, for the range L = 2 of [-1, 1].
 SSIM_C1, SSIM_C2 = 0.02 ** 2, 0.06 ** 2
 
 
 def denoise_levels(
-        prior: Prior, sources: torch.Tensor, levels: Sequence[int],
-        noise: torch.Tensor) -> torch.Tensor:
+        prior: Prior, sources: torch.Tensor, levels: Sequence[int], noise: torch.Tensor,
+        clean_ends: Sequence[int] = ()) -> tuple[torch.Tensor, torch.Tensor]:
     """One-step estimates of the sources from every level (Eq. 10), in one network batch.
 
     :param sources: K x H x W in [-1, 1].
     :param levels: E timesteps.
     :param noise: D x H x W, standard normal; every source and level gets the same draws.
-    :returns: c_hat, E x K x H x W in [-1, 1], averaged over the draws.
+    :param clean_ends: for each source the timestep that is as noisy as it, 0 where it is clean;
+        all are, by default.
+    :returns: c_hat, E x K x H x W in [-1, 1], averaged over the draws; and what the sources are
+        without their noise, K x H x W. At levels that are not noisier than a source, that is its
+        estimate.
     """
     noised = torch.stack([
         signal * sources[:, None] + amplitude * noise
         for signal, amplitude in map(signal_and_noise, levels)])
+    batch, timesteps = noised.flatten(0, 2), [
+        level for level in levels for _ in range(noised.shape[1] * noised.shape[2])]
+    noisy = [(source, end) for source, end in enumerate(clean_ends) if end]
+    if noisy:
+        ends = [signal_and_noise(end)[0] * sources[source] for source, end in noisy]
+        batch = torch.cat([batch, torch.stack(ends)])
+        timesteps += [end for _, end in noisy]
     # Filled on the device: a copy from the host could not be captured into a CUDA graph.
-    timesteps = torch.cat([
-        torch.full((noised.shape[1] * noised.shape[2],), level, device=sources.device)
-        for level in levels])
-    estimates = prior(noised.flatten(0, 2).unsqueeze(1), timesteps)
-    return estimates.view(noised.shape).mean(dim=2)
+    at = torch.cat([torch.full((1,), timestep, device=sources.device) for timestep in timesteps])
+    denoised = prior(batch.unsqueeze(1), at)[:, 0]
+    count = noised[..., 0, 0].numel()
+    estimates = denoised[:count].view(noised.shape).mean(dim=2)
+    if not noisy:
+        return estimates, sources
+    clean = sources.clone()
+    for (source, end), image in zip(noisy, denoised[count:], strict=True):
+        clean[source] = image
+        for index, level in enumerate(levels):
+            if level <= end:
+                estimates[index, source] = image
+    return estimates, clean
 
 
 def information_gain(
@@ -101,50 +118,3 @@ def fusion_weights(
         first = torch.sigmoid((gain[:, :1] - gain[:, 1:]) / unit)
         return torch.cat([first, 1 - first], dim=1)
     return torch.softmax(gain / unit, dim=1)
-
-
-def smooth(maps: torch.Tensor, window: int) -> torch.Tensor:
-    """The window over divergences: a box, twice.
-
-    One box leaves its own square outline around every strong pixel, in the weight maps and so in
-    the picture. A wide window leaves nothing that a quarter of the resolution could not hold, so
-    it is taken there, at a seventh of the time (640x512, one CPU core: 3 ms, not 21).
-
-    :param maps: E x K x H x W.
-    :param window: side of the box in pixels, odd; 1 leaves the maps as they are.
-    """
-    if window == 1:
-        return maps
-    if window < 2 * REDUCTION:
-        return box_mean(box_mean(maps, window), window)
-    reduced = functional.avg_pool2d(
-        maps, REDUCTION, ceil_mode=True, count_include_pad=False)
-    side = 2 * round((window / REDUCTION - 1) / 2) + 1
-    return functional.interpolate(
-        box_mean(box_mean(reduced, side), side), maps.shape[-2:], mode='bilinear',
-        align_corners=False)
-
-
-def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:
-    """Mean over a window x window box, cut off at the borders.
-
-    :param maps: ... x H x W.
-    :param window: side in pixels, odd.
-    """
-    sums, counts = maps, torch.ones(maps.shape[-2:], device=maps.device)
-    for dim in (-2, -1):
-        sums, counts = _window_sum(sums, window, dim), _window_sum(counts, window, dim)
-    return sums / counts
-
-
-def _window_sum(maps: torch.Tensor, window: int, dim: int) -> torch.Tensor:
-    """Sum of `window` neighbours along a dimension, zero beyond the border.
-
-    By running sums: the cost does not grow with the window, where pooling reads every pixel
-    `window` times.
-    """
-    before, after = window // 2 + 1, window // 2
-    padding = (before, after) if dim == -1 else (0, 0, before, after)
-    running = functional.pad(maps, padding).cumsum(dim)
-    length = maps.shape[dim]
-    return running.narrow(dim, window, length) - running.narrow(dim, 0, length)

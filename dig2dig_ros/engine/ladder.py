@@ -7,7 +7,8 @@ This needs no sampling; it is the engine's one-pass mode, and a target for guida
 
 import torch
 
-from dig2dig_ros.engine.information_gain import fusion_weights, smooth
+from dig2dig_ros.engine.filters import smooth
+from dig2dig_ros.engine.information_gain import fusion_weights
 
 
 def base_weights(
@@ -24,19 +25,29 @@ def base_weights(
     return fusion_weights(smooth(deviation[None], window), temperature, normalise)[0]
 
 
+def bands_of(estimates: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
+    """D_k(e) = c_hat_k^{t_e+1} - c_hat_k^{t_e}, the last level being the clean source.
+
+    :param estimates: c_hat, E x K x H x W.
+    :param clean: K x H x W.
+    :returns: E x K x H x W.
+    """
+    return torch.cat([estimates[1:], clean[None]]) - estimates
+
+
 def fuse_bands(
-        estimates: torch.Tensor, sources: torch.Tensor, weights: torch.Tensor,
+        estimates: torch.Tensor, clean: torch.Tensor, weights: torch.Tensor,
         base: torch.Tensor) -> torch.Tensor:
     """Sum of the bands of all sources, each with its own weights.
 
     :param estimates: c_hat, E x K x H x W.
-    :param sources: K x H x W.
+    :param clean: the sources, without noise, K x H x W.
     :param weights: of the bands, E x K x H x W.
     :param base: weights of the coarsest level, K x H x W.
-    :returns: H x W in [-1, 1].
+    :returns: H x W; in [-1, 1] where the weights sum to 1.
     """
     fused = base * estimates[0]
     for level, finer, weight in zip(
-            estimates, [*estimates[1:], sources], weights, strict=True):
+            estimates, [*estimates[1:], clean], weights, strict=True):
         fused.addcmul_(weight, finer - level)
-    return fused.sum(dim=0).clamp_(-1, 1)
+    return fused.sum(dim=0)

@@ -5,17 +5,31 @@ Two stages, each a pure function of tensors, so that both can be captured into C
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 
 from dig2dig_ros.engine.guidance import make_guide
 from dig2dig_ros.engine.information_gain import denoise_levels, fusion_weights, information_gain
-from dig2dig_ros.engine.ladder import base_weights, fuse_bands
+from dig2dig_ros.engine.ladder import bands_of, base_weights, fuse_bands
+from dig2dig_ros.engine.noise import deviation
+from dig2dig_ros.engine.reference import (
+    band_scales,
+    normalised,
+    novelty,
+    reference_base,
+    reference_weights,
+    trust,
+    within_range,
+)
 from dig2dig_ros.engine.resolution import WorkingSize
 from dig2dig_ros.engine.sampler import noised, sample
 from dig2dig_ros.engine.schedule import Schedule
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.settings import FusionSettings
+
+# Which of an infrared and a visible image is the reference.
+REFERENCES = {'infrared': 0, 'visible': 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,22 +38,22 @@ class Weighed:
 
     Attributes:
         estimates: c_hat of every level, E x K x h x w.
+        clean: the sources without their noise, K x h x w.
         weights: DIG weights of every level, E x K x h x w, summing to 1 over K.
-        base: weights of the coarsest level in the ladder, K x h x w, likewise.
+        scales: factors on the bands, E x K; 1 where there is no reference.
+        base: weights of the coarsest level in the ladder, K x h x w, summing to 1.
     """
 
     estimates: torch.Tensor
+    clean: torch.Tensor
     weights: torch.Tensor
+    scales: torch.Tensor
     base: torch.Tensor
 
     @property
     def shares(self) -> torch.Tensor:
         """Weights of the sources over all levels, K x h x w."""
         return self.weights.mean(dim=0)
-
-    def ladder(self, sources: torch.Tensor) -> torch.Tensor:
-        """The one-pass fusion of the sources (K x h x w), h x w."""
-        return fuse_bands(self.estimates, sources, self.weights, self.base)
 
 
 class FusionPipeline:
@@ -66,9 +80,10 @@ class FusionPipeline:
             len(self.schedule.timesteps) - 1, *working,
             generator=generator).to(device) if ancestral else None
 
-    def level_calls(self, source_count: int) -> int:
+    def level_calls(self, clean_ends: Sequence[int]) -> int:
         """Images that `weigh` gives the network, in one batch."""
-        return source_count * len(self._draws) * len(self.schedule.levels)
+        levels = len(clean_ends) * len(self._draws) * len(self.schedule.levels)
+        return levels + sum(end > 0 for end in clean_ends)
 
     def step_calls(self, first: int = 0) -> int:
         """Images that `sample` gives the network, one after the other."""
@@ -76,51 +91,79 @@ class FusionPipeline:
 
     def gain(self, sources: torch.Tensor) -> torch.Tensor:
         """DIG of every level (Eq. 8), E x K x H x W, of sources K x H x W in [-1, 1]."""
-        estimates = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
+        estimates, _ = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
         return information_gain(
             estimates, sources, self.settings.divergence, self.settings.window)
 
-    def weigh(self, sources: torch.Tensor, valid: torch.Tensor | None) -> Weighed:
+    def reference_of(self, source_count: int) -> int | None:
+        """Index of the reference source; None where all are alike, as more than two are."""
+        return REFERENCES.get(self.settings.reference) if source_count == 2 else None
+
+    def weigh(self, sources: torch.Tensor, valid: torch.Tensor | None,
+              clean_ends: Sequence[int]) -> Weighed:
         """Denoise the levels of every source and weigh the sources by DIG.
 
         :param sources: K x h x w in [-1, 1], at the working size.
         :param valid: K x h x w, above 0 where a source has a pixel; some source always has.
             None where every source has every pixel.
+        :param clean_ends: for each source the timestep that is as noisy as it, or 0.
         """
-        settings = self.settings
-        estimates = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
+        settings, reference = self.settings, self.reference_of(len(sources))
+        estimates, clean = denoise_levels(
+            self._prior, sources, self.schedule.levels, self._draws, clean_ends)
+        gain = information_gain(estimates, clean, settings.divergence, settings.window)
+        scales = torch.ones_like(estimates[..., 0, 0])
         if settings.weighting == 'uniform':
             weights = torch.full_like(estimates, 1 / len(sources))
             base = weights[0]
-        else:
-            gain = information_gain(estimates, sources, settings.divergence, settings.window)
+        elif reference is None:
             weights = fusion_weights(gain, settings.temperature, settings.normalise)
             base = base_weights(
                 estimates[0], settings.window, settings.base_temperature, settings.normalise)
+        else:
+            believed = trust(estimates[0], clean, [deviation(end) for end in clean_ends],
+                             reference, valid)
+            bands = bands_of(estimates, clean)
+            if valid is not None:
+                bands = bands * (valid > 0)
+            scales = band_scales(bands, reference)
+            novel = novelty(bands, reference, settings.window)
+            weights = reference_weights(
+                gain, novel, scales, believed, reference, settings.temperature)
+            base = reference_base(believed, reference)
         if valid is not None:
-            weights, base = weights * valid, base * valid
-            weights = weights / weights.sum(dim=1, keepdim=True)
-            base = base / base.sum(dim=0)
-        return Weighed(estimates, weights, base)
+            weights, base = normalised(weights * valid, dim=1), normalised(base * valid, dim=0)
+        return Weighed(estimates, clean, weights, scales, base)
+
+    def ladder(self, weighed: Weighed) -> torch.Tensor:
+        """The one-pass fusion, h x w in [-1, 1]."""
+        if self.reference_of(len(weighed.clean)) is None:
+            return fuse_bands(
+                weighed.estimates, weighed.clean, weighed.weights, weighed.base).clamp_(-1, 1)
+        return within_range(fuse_bands(
+            weighed.estimates, weighed.clean, weighed.weights * weighed.scales[..., None, None],
+            weighed.base))
 
     def sample(
-            self, sources: torch.Tensor, weighed: Weighed, guess: torch.Tensor | None = None,
+            self, weighed: Weighed, guess: torch.Tensor | None = None,
             first: int = 0) -> torch.Tensor:
         """The fused luminance, h x w in [-1, 1].
 
-        :param sources: K x h x w, at the working size.
-        :param guess: what to start from, h x w; None for the weighted mean of the sources.
+        :param guess: what to start from, h x w; None for the ladder where there is a
+            reference, else for the weighted mean of the sources.
         :param first: sampling step to start at; one-pass mode has none.
         """
         timesteps = self.schedule.timesteps[first:]
-        ladder = weighed.ladder(sources)
+        ladder = self.ladder(weighed)
         if not timesteps:
             return ladder
-        guide = make_guide(self.settings, sources, ladder)
+        guide = make_guide(self.settings, weighed.clean, ladder)
         # Below t = 999 noise alone is not a sample of x_t. The forward process of a first guess
         # is, and at t = 999 it is the noise (signal amplitude 0.006).
+        if guess is None and self.reference_of(len(weighed.clean)) is not None:
+            guess = ladder
         if guess is None:
-            guess = (weighed.weights[0] * sources).sum(dim=0)
+            guess = (weighed.weights[0] * weighed.clean).sum(dim=0)
 
         def correct(x0_hat: torch.Tensor, step: int) -> torch.Tensor:
             return guide(x0_hat, weighed.weights[(first + step) // self.schedule.interval])

@@ -6,11 +6,12 @@ the smaller frame lacks is taken from the full-size sources by those weights.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
 
-from dig2dig_ros.engine.information_gain import box_mean
+from dig2dig_ros.engine.filters import box_mean
 
 # Radius in low-resolution pixels and regularisation (in [-1, 1] squared) of the guided filter.
 GUIDED_WINDOW = 9
@@ -41,7 +42,8 @@ class WorkingSize:
     def leave(
             self, fused: torch.Tensor, shares: torch.Tensor, working: torch.Tensor,
             sources: torch.Tensor,
-            valid: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+            valid: torch.Tensor | None,
+            clean_ends: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Bring a fusion back to the frame.
 
         :param fused: h x w.
@@ -49,6 +51,7 @@ class WorkingSize:
         :param working: the sources at the working size, K x h x w.
         :param sources: the sources of the frame, K x H x W.
         :param valid: K x H x W, 0 or 1; None where every source has every pixel.
+        :param clean_ends: for each source, above 0 where it is noisy: its detail stays out.
         :returns: fused H x W and weights K x H x W.
         """
         if not self._scaled:
@@ -59,6 +62,9 @@ class WorkingSize:
             shares = shares * valid
         shares = shares / shares.sum(dim=0)
         detail = sources - self._enlarge(working)
+        for source, end in enumerate(clean_ends):
+            if end:
+                detail[source] = 0
         return self._enlarge(fused[None])[0] + (shares * detail).sum(dim=0), shares
 
     def _enlarge(self, images: torch.Tensor) -> torch.Tensor:

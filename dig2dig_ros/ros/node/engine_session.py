@@ -10,6 +10,7 @@ import numpy as np
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node.parameters import FROM_PRESET
 from dig2dig_ros.settings import OPTIONS, FusionSettings
+from dig2dig_ros.topics import CAMERAS
 
 
 def fusion_settings(values: Mapping[str, Any], device: str) -> FusionSettings:
@@ -85,7 +86,9 @@ class EngineSession:
         return {'device': self._engine.device, 'precision': self._engine.precision,
                 'prior': self._engine.prior_name, 'preset': self._preset,
                 'settings': _in_words(dataclasses.asdict(self._settings)),
-                'running': self._stream.running}
+                'running': self._stream.running} | {
+                    f'{camera} noise (grey levels)': f'{level:.1f}'
+                    for camera, level in zip(CAMERAS, self._stream.noise, strict=False)}
 
     def close(self) -> None:
         """Free the device's memory."""

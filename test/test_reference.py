@@ -1,0 +1,139 @@
+"""Fusion against a reference: whose base, whose band, and what a blind camera may not do."""
+
+import numpy as np
+import pytest
+import torch
+
+from dig2dig_ros.camera.thermal import GainControl
+from dig2dig_ros.engine import FusionEngine, FusionSettings
+from dig2dig_ros.engine.reference import band_scales, novelty, within_range
+from dig2dig_ros.synthetic.street import StreetScene
+
+SETTINGS = FusionSettings(mode='one-pass', precision='fp32')
+
+
+@pytest.fixture(scope='module')
+def engine():
+    return FusionEngine.load(device='cpu', settings=SETTINGS)
+
+
+@pytest.fixture(scope='module')
+def street():
+    """A rendered night street, infrared and visible (BGR)."""
+    frame = StreetScene(320, 256).render(0.0)
+    return GainControl()(frame.infrared), frame.visible
+
+
+def luma(image):
+    return image @ np.array([0.114, 0.587, 0.299]) if image.ndim == 3 else image.astype(float)
+
+
+def test_what_the_reference_shows_too_is_no_news():
+    own = torch.randn(1, 40, 40, generator=torch.Generator().manual_seed(0))
+    apart = torch.randn(1, 40, 40, generator=torch.Generator().manual_seed(1))
+    inside = slice(8, 32)
+    same = novelty(torch.stack([-3 * own, own], dim=1), 1, 7)[0, inside, inside]
+    assert same.max() < 0.01
+    other = novelty(torch.stack([apart, own], dim=1), 1, 7)[0, inside, inside]
+    assert other.mean() > 0.9
+    # With a correlation of r, 1 - r^2 is left.
+    mixed = 0.6 * own + 0.8 * apart
+    left = novelty(torch.stack([mixed, own], dim=1), 1, 21)[0, 18:22, 18:22]
+    assert left.mean() == pytest.approx(1 - 0.36, abs=0.1)
+
+
+def test_a_weak_camera_is_raised_and_a_strong_one_never_lowered():
+    own = torch.ones(1, 8, 8)
+    assert band_scales(torch.stack([own / 2, own], dim=1), 1).tolist() == [[2, 1]]
+    assert band_scales(torch.stack([5 * own, own], dim=1), 1)[0, 0] == pytest.approx(1.1)
+    assert band_scales(torch.stack([own, 0 * own], dim=1), 0).tolist() == [
+        [1, pytest.approx(3)]]
+
+
+def test_brightness_gives_way_only_where_white_is_exceeded():
+    fused = torch.full((96, 96), 0.9)
+    fused[40:56, 40:56] = 1.5
+    fitted = within_range(fused)
+    assert fitted.max() <= 1
+    assert (fitted[:20] == 0.9).all()
+    # The figure, cut off, would stand out by 0.1.
+    assert fitted[46:50, 46:50].mean() - fitted[46:50, 36:39].mean() > 0.3
+
+
+@pytest.mark.parametrize('reference', ['visible', 'infrared'])
+def test_the_base_is_the_references(engine, street, reference):
+    engine.settings = FusionSettings(mode='one-pass', precision='fp32', reference=reference)
+    fused = luma(engine.fuse(street).image)
+    own, other = luma(street[reference == 'visible']), luma(street[reference != 'visible'])
+    blocks = [image.reshape(8, 32, 10, 32).mean(axis=(1, 3)) for image in (fused, own, other)]
+    assert np.abs(blocks[0] - blocks[1]).mean() < 0.5 * np.abs(blocks[0] - blocks[2]).mean()
+    engine.settings = SETTINGS
+
+
+BLIND = {
+    'black': lambda image, random: np.zeros_like(image),
+    'white': lambda image, random: np.full_like(image, 255),
+    'constant': lambda image, random: np.full_like(image, 90),
+    'noise': lambda image, random: random.normal(90, 40, image.shape).clip(0, 255).astype(
+        np.uint8),
+}
+
+
+@pytest.mark.parametrize('blinded', [0, 1])
+@pytest.mark.parametrize('how', BLIND)
+def test_of_a_blind_camera_nothing_is_taken(engine, street, blinded, how):
+    sources = list(street)
+    sources[blinded] = BLIND[how](sources[blinded], np.random.default_rng(0))
+    result = engine.fuse(sources)
+    seeing = luma(sources[1 - blinded])
+    assert result.weights[blinded].mean() < 0.05
+    assert np.abs(luma(result.image) - seeing).mean() < 3
+    assert result.weights.sum(axis=0) == pytest.approx(1, abs=1e-5)
+
+
+def test_two_blind_cameras_give_the_reference(engine):
+    result = engine.fuse([np.full((64, 64), 200, np.uint8), np.full((64, 64), 30, np.uint8)])
+    assert np.abs(result.image.astype(int) - 30).max() <= 1
+    assert result.weights[1].mean() > 0.95
+
+
+def test_behind_a_hand_on_half_of_the_lens_infrared_is_the_picture(engine, street):
+    infrared, visible = street
+    covered = visible.copy()
+    covered[:, :160] = 0
+    result = engine.fuse([infrared, covered])
+    assert result.weights[0][:, :100].mean() > 0.9
+    assert np.abs(luma(result.image) - infrared)[:, :100].mean() < 6
+    open_side = engine.fuse(street).image[:, 220:]
+    assert np.abs(luma(result.image)[:, 220:] - luma(open_side)).mean() < 6
+
+
+@pytest.mark.parametrize('height', [1, 3, 20])
+def test_a_few_rows_fuse(engine, street, height):
+    result = engine.fuse([image[100:100 + height] for image in street])
+    assert result.image.shape[:2] == (height, 320)
+    assert np.isfinite(result.weights).all()
+
+
+def test_a_noisy_camera_is_denoised_and_says_at_what_cost(engine, street):
+    infrared, visible = street
+    noise = np.random.default_rng(0).normal(0, 25, visible.shape)
+    noisy = (visible + noise).clip(0, 255).astype(np.uint8)
+    clean, result = engine.fuse(street), engine.fuse([infrared, noisy])
+    assert (clean.timing.network_calls, result.timing.network_calls) == (2, 3)
+    error = np.abs(luma(result.image) - luma(clean.image)).mean()
+    without = np.abs(luma(noisy) - luma(visible)).mean()
+    assert error < 0.45 * without
+    chroma = result.image.astype(float) - luma(result.image)[..., None]
+    assert chroma.std() < 0.5 * (noise - luma(noise)[..., None]).std()
+
+
+def test_the_weights_follow_a_hot_target_that_only_infrared_sees(engine, street):
+    infrared, visible = (image.copy() for image in street)
+    visible[100:140, 100:130] = 40
+    infrared[96:144, 96:134] = 60
+    infrared[104:136, 108:124] = 240
+    result = engine.fuse([infrared, visible])
+    assert result.weights[0][104:136, 108:124].mean() > 0.6
+    rise = luma(result.image)[108:132, 110:122].mean() - luma(visible)[108:132, 110:122].mean()
+    assert rise > 60
