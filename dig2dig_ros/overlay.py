@@ -10,7 +10,7 @@ import numpy as np
 
 KINDS = ('weights', 'hot', 'checker')
 # Infrared from this level on is shown in colour, fully so from the second one on.
-_WARM, _HOT = 128.0, 224.0
+_WARM, _HOT = 96.0, 192.0
 _HOT_SHARE = 0.85
 _SQUARES = 8
 
@@ -38,7 +38,7 @@ def overlay(kind: str, fused: np.ndarray, weights: np.ndarray, pair: Pair) -> np
 def hot_overlay(pair: Pair) -> np.ndarray:
     """Lay what is hot over the visible image, in the colours of glowing iron.
 
-    :returns: uint8, H x W x 3 (BGR): visible where infrared is below the middle of its range or
+    :returns: uint8, H x W x 3 (BGR): visible where infrared is in the lower part of its range or
         has no pixel.
     """
     table = np.interp(np.arange(256), (_WARM, _HOT), (0.0, _HOT_SHARE)).astype(np.float32)
@@ -62,7 +62,7 @@ def checker(pair: Pair, squares: int = _SQUARES) -> np.ndarray:
     shown = (rows + columns) % 2 == 1
     if pair.valid is not None:
         shown &= pair.valid
-    return np.where(shown[..., None], _bgr(pair.infrared), _bgr(pair.visible))
+    return cv2.copyTo(_bgr(pair.infrared), shown.view(np.uint8), _bgr(pair.visible).copy())
 
 
 def weight_overlay(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -74,11 +74,11 @@ def weight_overlay(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
         with two sources orange is the first (infrared) and blue the second (visible).
     """
     hues = _hues(len(weights))
-    tint = np.tensordot(weights, hues, axes=(0, 0))
+    tint = cv2.transform(np.ascontiguousarray(np.moveaxis(weights, 0, -1)), hues.T)
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     # A quarter of the tint stays where the picture is black, so that weights show there too.
     shade = 0.25 + 0.75 * grey.astype(np.float32)[..., None] / 255
-    return (255 * tint * shade).round().clip(0, 255).astype(np.uint8)
+    return cv2.convertScaleAbs(tint * shade, alpha=255)
 
 
 def _hues(count: int) -> np.ndarray:

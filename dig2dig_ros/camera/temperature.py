@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from dig2dig_ros.option import option
@@ -95,14 +96,12 @@ class Thermometer:
         return numbers
 
     def _note(self, degrees: np.ndarray) -> None:
-        good = np.isfinite(degrees)
+        # An infinite or missing pixel is the camera's fault, and no extreme.
+        good = np.isfinite(degrees).view(np.uint8)
         if not good.any():
             return
-        # An infinite or missing pixel is the camera's fault, and no extreme.
-        row, column = divmod(int(np.where(good, degrees, -np.inf).argmax()), degrees.shape[1])
-        inside = degrees[good] if not good.all() else degrees
-        self.reading = Reading(float(inside.min()), float(inside.mean(dtype=np.float64)),
-                               float(degrees[row, column]), row, column)
+        minimum, maximum, _, (column, row) = cv2.minMaxLoc(degrees, good)
+        self.reading = Reading(minimum, cv2.mean(degrees, good)[0], maximum, row, column)
         reached = self.watches and self.reading.maximum >= self.settings.alarm
         if reached and (self.peak is None or self.reading.maximum > self.peak.maximum):
             self.peak = self.reading
