@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from dig2dig_ros.engine import FusionEngine, FusionSettings
+from dig2dig_ros.engine.filters import box_mean
+from dig2dig_ros.engine.resolution import GUIDED_EPSILON, GUIDED_WINDOW, WorkingSize
 from dig2dig_ros.engine.tiling import BoundedPrior
 from dig2dig_ros.prior import load_prior
 
@@ -61,3 +63,23 @@ def test_batches_are_split_before_images_are(smoothing_prior):
     bounded = BoundedPrior(smoothing_prior, max_pixels=3 * 64 * 64)
     bounded(torch.zeros(8, 1, 64, 64), torch.arange(8))
     assert smoothing_prior.batches == [[0, 1, 2], [3, 4, 5], [6, 7]]
+
+
+@pytest.mark.parametrize('count', [2, 3])
+def test_weights_come_up_by_the_guided_filter_as_published(count):
+    """He and Sun 2015, equations 2 to 5, each map by itself: a = cov(I, p) / (var(I) + eps)."""
+    generator = torch.Generator().manual_seed(0)
+    low, full = (torch.rand(count, height, 2 * height, generator=generator)
+                 for height in (48, 96))
+    maps = torch.softmax(3 * torch.rand(count, 48, 96, generator=generator), dim=0)
+    guide, mean = low.mean(dim=0), lambda values: box_mean(values, GUIDED_WINDOW)
+    expected = []
+    for one in maps:
+        slope = (mean(guide * one) - mean(guide) * mean(one)) / (
+            mean(guide ** 2) - mean(guide) ** 2 + GUIDED_EPSILON)
+        slope, offset = (torch.nn.functional.interpolate(
+            mean(values)[None, None], (96, 192), mode='bilinear')[0, 0]
+            for values in (slope, mean(one) - slope * mean(guide)))
+        expected.append(slope * full.mean(dim=0) + offset)
+    found = WorkingSize(96, 192, 0.5, 16)._guided(maps, low, full)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=2e-5)

@@ -51,7 +51,7 @@ def with_chroma(
     if len(coloured) == 1:
         image, y, level = coloured[0]
         if level < CLEAN_CHROMA:
-            fused = image.float() + (fused - y)[..., None]
+            fused = image + (fused - y)[..., None]
         else:
             fused = fused[..., None] + _quiet_chroma(image, y, level)
     elif coloured:
@@ -60,7 +60,7 @@ def with_chroma(
         red = _blend(torch.stack([image[..., 2] - y for image, y, _ in coloured]))
         green = -(BLUE * blue + RED * red) / GREEN
         fused = fused[..., None] + torch.stack([blue, green, red], dim=-1)
-    return fused.round().clamp(0, 255).to(torch.uint8)
+    return fused.round().clamp_(0, 255).to(torch.uint8)
 
 
 def _quiet_chroma(image: torch.Tensor, y: torch.Tensor, level: float) -> torch.Tensor:
