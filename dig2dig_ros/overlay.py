@@ -3,10 +3,10 @@
 Their purpose is the eye; a detector takes the fused image.
 """
 
-from typing import NamedTuple
-
 import cv2
 import numpy as np
+
+from dig2dig_ros.camera.preparation import Prepared
 
 KINDS = ('weights', 'hot', 'checker')
 # Infrared from this level on is shown in colour, fully so from the second one on.
@@ -15,27 +15,20 @@ _HOT_SHARE = 0.85
 _SQUARES = 8
 
 
-class Pair(NamedTuple):
-    """The sources of a fused image; see `camera.preparation.Prepared`."""
-
-    infrared: np.ndarray
-    visible: np.ndarray
-    valid: np.ndarray | None
-
-
-def overlay(kind: str, fused: np.ndarray, weights: np.ndarray, pair: Pair) -> np.ndarray:
+def overlay(kind: str, fused: np.ndarray, weights: np.ndarray, pair: Prepared) -> np.ndarray:
     """Draw one of `KINDS`.
 
     :param fused: uint8, H x W or H x W x 3 (BGR).
     :param weights: float32, 2 x H x W, summing to 1, infrared first.
+    :param pair: what was fused; where a camera is missing, the weights are drawn.
     :returns: uint8, H x W x 3 (BGR).
     """
-    if kind == 'weights':
+    if kind == 'weights' or pair.infrared is None or pair.visible is None:
         return weight_overlay(fused, weights)
     return hot_overlay(pair) if kind == 'hot' else checker(pair)
 
 
-def hot_overlay(pair: Pair) -> np.ndarray:
+def hot_overlay(pair: Prepared) -> np.ndarray:
     """Lay what is hot over the visible image, in the colours of glowing iron.
 
     :returns: uint8, H x W x 3 (BGR): visible where infrared is in the lower part of its range or
@@ -49,7 +42,7 @@ def hot_overlay(pair: Pair) -> np.ndarray:
     return cv2.blendLinear(colours, _bgr(pair.visible), share, 1 - share)
 
 
-def checker(pair: Pair, squares: int = _SQUARES) -> np.ndarray:
+def checker(pair: Prepared, squares: int = _SQUARES) -> np.ndarray:
     """Show the two cameras in alternating squares: edges that go on across them are aligned.
 
     :param squares: in the height of the image.

@@ -13,6 +13,8 @@ FUSED_IMAGE = 'fused/image'
 FUSED_INFO = 'fused/camera_info'
 INFRARED_WEIGHTS = 'fused/weights/infrared'
 VISIBLE_WEIGHTS = 'fused/weights/visible'
+FUSED_OVERLAY = 'fused/overlay'
+FUSED_TEMPERATURE = 'fused/temperature'
 DIAGNOSTICS = '/diagnostics'
 
 IMAGES = {'infrared': INFRARED_IMAGE, 'visible': VISIBLE_IMAGE}

@@ -86,6 +86,7 @@ class Bench:
         self.diagnostics = {}
         self.levels = {}
         self.messages = {}
+        self.values = {}
         self.node.create_subscription(
             DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
@@ -231,8 +232,9 @@ class Bench:
         for status in message.status:
             self.levels[status.name] = int.from_bytes(status.level, 'little')
             self.messages[status.name] = status.message
+            self.values[status.name] = {entry.key: entry.value for entry in status.values}
             if status.name.endswith(': fusion'):
-                self.diagnostics = {entry.key: entry.value for entry in status.values}
+                self.diagnostics = self.values[status.name]
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ def verdict(growth, span_s=5.0, silent=(), wanted=True, miss_ms=None):
     ({'pairs in': 100, 'fused': 100}, OK, 'fusing'),
     ({'pairs in': 100, 'fused': 40, 'pairs dropped: superseded': 60}, OK, 'fusing'),
     ({'pairs in': 100, 'fused': 40, 'pairs dropped: rate limit': 60}, OK, 'fusing'),
-    ({'pairs in': 100, 'pairs dropped: temperature only': 100}, OK, 'fusing'),
+    ({'pairs in': 100, 'pairs dropped: temperature only': 100}, OK, 'measuring temperature'),
     ({}, WARN, 'both cameras deliver, but no images pair'),
     ({'images infrared': 2}, OK, 'waiting for images'),
     ({'pairs in': 34, 'pairs dropped: engine error': 34}, ERROR, 'every pair fails: the reason'),

@@ -16,10 +16,12 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.camera.preparation import Prepared
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader
-from dig2dig_ros.ros.node.outputs import Outputs
+from dig2dig_ros.ros.node.outputs import Frame, Outputs
 from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.ros.node.rate_cap import RateCap
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
 from dig2dig_ros.ros.node.synchronisation import (
     ApproximateSynchroniser,
@@ -28,7 +30,6 @@ from dig2dig_ros.ros.node.synchronisation import (
 from dig2dig_ros.ros.node.worker import Worker
 from dig2dig_ros.ros.parameter_table import Parameter
 from dig2dig_ros.ros.qos import UnsupportedEventTypeError, made_with_events
-from dig2dig_ros.topics import CAMERAS
 
 DEFAULTS = {row.name: row.default for row in PARAMETERS}
 
@@ -231,10 +232,15 @@ def node(domain):
     rclpy.try_shutdown(context=context)
 
 
+def frame(image, header=None, info=None):
+    return Frame(header or Header(), image, np.stack([image, image]), info,
+                 Prepared(image, image, None))
+
+
 def test_nothing_is_made_that_nobody_subscribes_to(node):
     # Pixels that no encoding takes: making a message of them would fail.
     nonsense = np.zeros((4, 4), np.complex64)
-    Outputs(node, DEFAULTS).publish(Header(), nonsense, dict.fromkeys(CAMERAS, nonsense), None)
+    Outputs(node, DEFAULTS).publish(frame(nonsense))
     with pytest.raises(InputError):
         ImageWriter().write(nonsense, 'bgr8', Header())
 
@@ -247,8 +253,23 @@ def test_camera_info_is_published_as_a_copy(node):
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     while not heard:
-        outputs.publish(Header(frame_id='fused'), image, dict.fromkeys(CAMERAS, image), given)
+        outputs.publish(frame(image, Header(frame_id='fused'), given))
         executor.spin_once(timeout_sec=0.1)
     executor.shutdown()
     assert (heard[0].header.frame_id, heard[0].width) == ('fused', 4)
     assert given.header.frame_id == 'as it came'
+
+
+@pytest.mark.parametrize(('camera_hz', 'limit_hz', 'passed'), [
+    (30, 0, 300), (30, 15, 150), (30, 10, 100), (30, 40, 300), (25, 10, 100)])
+def test_the_rate_cap_lets_just_as_many_through(camera_hz, limit_hz, passed):
+    cap, jitter = RateCap(), np.random.default_rng(0).uniform(-0.004, 0.004, 10 * camera_hz)
+    admitted = [cap.admits(1000 + number / camera_hz + jitter[number], limit_hz)
+                for number in range(10 * camera_hz)]
+    assert abs(sum(admitted) - passed) <= 1
+
+
+def test_after_a_pause_the_rate_cap_does_not_let_a_burst_through():
+    cap = RateCap()
+    assert [cap.admits(5000 + now_s, 1.0) for now_s in (0, 0.1, 100, 100.1, 100.2, 101)] == [
+        True, False, True, False, False, True]

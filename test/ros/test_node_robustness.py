@@ -106,7 +106,8 @@ def test_a_camera_that_stops_and_comes_back(live):
     assert live.set_parameters(on_silent='hold') == ''
     pairs_again(6)
     live.clear()
-    live.spin_until(lambda: publish_one('visible', 7) or live.count('held') > 0, 'holding')
+    live.spin_until(lambda: publish_one('visible', 7) or (
+        live.count('held') > 0 and live.heard['fused/image']), 'holding')
     assert set(heard_stamps(live)) == {6 * SECOND_NS}
 
     assert live.set_parameters(on_silent='stop') == ''

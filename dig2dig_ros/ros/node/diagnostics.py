@@ -7,8 +7,10 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from dig2dig_ros.camera.temperature import Thermometer
 from dig2dig_ros.ros.node.health import Recent, judge
 from dig2dig_ros.ros.node.inputs import Camera, Inputs
+from dig2dig_ros.ros.node.live_fusion import LiveFusion
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.topics import CAMERAS
@@ -50,6 +52,22 @@ def camera_status(node_name: str, name: str, camera: Camera, silent: bool) -> Di
     })
 
 
+def temperature_status(node_name: str, thermometer: Thermometer) -> DiagnosticStatus:
+    """Describe what the infrared camera measures; ERROR from an alarm on, until it is cleared."""
+    settings, reading, peak = thermometer.settings, thermometer.reading, thermometer.peak
+    level, message = DiagnosticStatus.OK, 'measuring' if reading else 'nothing measured yet'
+    if peak is not None:
+        level = DiagnosticStatus.ERROR
+        message = (f'alarm: {peak.maximum:.1f} {settings.unit} at column {peak.column}, row '
+                   f'{peak.row}; thermal.alarm is {settings.alarm:g}, set it to clear this')
+    values = {'unit': settings.unit}
+    if reading is not None:
+        values |= {name: f'{getattr(reading, name):.2f}'
+                   for name in ('minimum', 'mean', 'maximum')}
+        values['hottest pixel (column, row)'] = f'{reading.column}, {reading.row}'
+    return status(f'{node_name}: temperature', level, message, values)
+
+
 def fusion_values(statistics: Statistics, engine: Mapping[str, str]) -> dict[str, str]:
     """Gather the figures of the fusion, as text."""
     counts = statistics.counts
@@ -84,19 +102,21 @@ def fusion_level(statistics: Statistics, recent: Recent, inputs: Inputs, outputs
 
 
 def report(node_name: str, stamp: Time, statistics: Statistics, verdict: tuple[bytes, str],
-           inputs: Inputs | None, engine: Mapping[str, str]) -> DiagnosticArray:
+           inputs: Inputs | None, fusion: LiveFusion | None) -> DiagnosticArray:
     """Make the message of one second.
 
     :param verdict: level and line of the fusion.
-    :param engine: what runs, see `EngineSession.describe`.
+    :param fusion: what runs; None before it is configured.
     """
     level, text = verdict
-    values = fusion_values(statistics, engine)
+    values = fusion_values(statistics, fusion.engine_status if fusion else {})
     statuses = []
     if inputs is not None:
         values |= inputs.pairing_values()
         statuses = [camera_status(node_name, name, camera, inputs.silent(name))
                     for name, camera in inputs.cameras.items()]
+    if fusion is not None and fusion.thermometer.radiometric:
+        statuses.append(temperature_status(node_name, fusion.thermometer))
     message = DiagnosticArray(
         status=[status(f'{node_name}: fusion', level, text, values), *statuses])
     message.header.stamp = stamp

@@ -6,15 +6,14 @@ takes time, from decoding to publishing.
 
 import concurrent.futures
 import contextlib
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
@@ -27,10 +26,11 @@ from dig2dig_ros.ros.node.engine_session import EngineSession
 from dig2dig_ros.ros.node.health import Recent
 from dig2dig_ros.ros.node.inputs import Inputs
 from dig2dig_ros.ros.node.live_fusion import LiveFusion
-from dig2dig_ros.ros.node.loading import finished, prepare_configure
+from dig2dig_ros.ros.node.loading import finished, prepare_configure, wait
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.parameter_changes import check_change, check_together
 from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.ros.node.rate_cap import RateCap
 from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.ros.node.transitions import reported
 from dig2dig_ros.ros.node.worker import Worker
@@ -60,6 +60,7 @@ class FusionNode(LifecycleNode):
         self._loading: concurrent.futures.Future | None = None
         self._shut_down = False
         self._recent = Recent()
+        self._rate_cap = RateCap()
         self.failure = ''
         declare(self, PARAMETERS)
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -83,7 +84,7 @@ class FusionNode(LifecycleNode):
         """Have the engine, which `_preload` has loaded if it was asked before."""
         loading = self._loading or self._load()
         try:
-            self._fusion = self._wait(loading)
+            self._fusion = wait(self, loading)
         except Exception:
             self._release()
             raise
@@ -103,7 +104,7 @@ class FusionNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> None:
         """Stop listening and let the frame in work finish."""
         self._stop_listening()
-        self._wait(self._worker.submit(lambda: None))
+        wait(self, self._worker.submit(lambda: None))
         super().on_deactivate(state)
 
     @reported
@@ -159,13 +160,6 @@ class FusionNode(LifecycleNode):
             self, values, self._outputs, self._statistics, self._make_session))
         return self._loading
 
-    def _wait(self, future: concurrent.futures.Future) -> Any:
-        """Wait for the worker, but no longer than the process is wanted."""
-        while not concurrent.futures.wait([future], timeout=0.1).done:
-            if not self.context.ok():
-                raise ExternalShutdownException
-        return future.result()
-
     def _stop_listening(self) -> None:
         if self._inputs is not None:
             self._inputs.destroy()
@@ -175,7 +169,7 @@ class FusionNode(LifecycleNode):
     def _release(self) -> None:
         if self._worker is not None:
             if self._fusion is not None:
-                self._wait(self._worker.submit(self._fusion.close))
+                wait(self, self._worker.submit(self._fusion.close))
             self._worker.close(END_TIMEOUT_S)
         if self._outputs is not None:
             self._outputs.destroy()
@@ -187,12 +181,17 @@ class FusionNode(LifecycleNode):
         if not self._wanted():
             self._lose([capture], 'no subscriber')
             return
+        if not self._rate_cap.admits(
+                time.monotonic(), self.get_parameter('output.max_fps').value):
+            self._lose([capture], 'rate limit')
+            return
         lost = self._worker.put(capture)
         if lost is not None:
             self._lose([lost], 'queue full' if lost is capture else 'superseded')
 
     def _wanted(self) -> bool:
-        return not self.get_parameter('lazy').value or self._outputs.wanted()
+        return (not self.get_parameter('lazy').value or self._outputs.wanted()
+                or self._fusion.thermometer.watches)
 
     def _flush(self) -> None:
         if self._inputs is not None:
@@ -217,6 +216,8 @@ class FusionNode(LifecycleNode):
             return SetParametersResult(successful=False, reason=str(error))
         if values is not None and self._fusion is not None:
             self._fusion.apply(values)
+            if 'thermal.alarm' in changed:
+                self._fusion.thermometer.clear_alarm()
             if self._inputs is not None:
                 self._inputs.apply(values)
         return SetParametersResult(successful=True)
@@ -230,7 +231,7 @@ class FusionNode(LifecycleNode):
         name = self.get_fully_qualified_name().lstrip('/')
         message = diagnostics.report(
             name, self.get_clock().now().to_msg(), self._statistics, self._verdict(),
-            self._inputs, self._fusion.engine_status if self._fusion else {})
+            self._inputs, self._fusion)
         for status in message.status:
             status.hardware_id = str(self.get_parameter('hardware_id').value)
         self._diagnostics.publish(message)

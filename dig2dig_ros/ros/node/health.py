@@ -75,6 +75,8 @@ def _judge_pairs(growth: Counter[str], span_s: float, last_error: str) -> Verdic
     fused = growth['fused']
     failed = sum(growth[reason] for reason in FAILURES)
     stale = growth[f'{PAIRS_DROPPED}stale']
+    if fused == failed == 0 and growth[f'{PAIRS_DROPPED}temperature only']:
+        return OK, 'measuring temperature; nobody subscribes to the fusion'
     if failed:
         if fused == 0 and failed >= 2:
             return ERROR, f'every pair fails: {last_error}'

@@ -10,16 +10,18 @@ from std_msgs.msg import Header
 
 from dig2dig_ros.camera.preparation import BadImage, Preparation, Prepared
 from dig2dig_ros.camera.stamps import stamp_ns
+from dig2dig_ros.camera.temperature import Thermometer
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.messages import make_reader
 from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.engine_session import EngineSession
-from dig2dig_ros.ros.node.outputs import Outputs
+from dig2dig_ros.ros.node.outputs import Frame, Outputs
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
 
 LOG_PERIOD_S = 5.0
 # An age beyond this, in either direction, is another clock's and not a latency.
 OLDEST_S = 60.0
+MEASURE_S = 1.0
 
 
 class LiveFusion:
@@ -27,6 +29,7 @@ class LiveFusion:
 
     Attributes:
         failure: why no further frame can be fused; empty while all is well.
+        thermometer: of the infrared camera.
     """
 
     def __init__(self, node: Node, values: Mapping[str, Any], outputs: Outputs,
@@ -45,6 +48,8 @@ class LiveFusion:
         self._preparation = Preparation(
             values, make_reader(values['input.transport'], values['input.conversion']))
         self._visible_frame_id: str | None = None
+        self.thermometer = Thermometer(values)
+        self._measured_s = 0.0
         self._session = make_session(values)
         self._reset = False
         self._restarted = False
@@ -89,6 +94,7 @@ class LiveFusion:
             self._preparation.apply(self._values)
             self._apply_to_engine()
             self._outputs.apply(self._values)
+            self.thermometer.apply(self._values)
         if self._reset:
             self._reset = False
             self._start_over()
@@ -115,8 +121,11 @@ class LiveFusion:
             self._start_over()
         self._last_stamp_ns = stamp_ns(capture.visible)
         sources = self._prepare(capture)
+        if self._values['lazy'] and not self._outputs.wants_fusion():
+            self._statistics.lose(True, 'temperature only')
+            return
         result = self._session.fuse(sources.infrared, sources.visible, sources.valid)
-        self._publish(capture, result.image, *result.weights)
+        self._publish(capture, sources, result.image, result.weights)
         self._statistics.fused(FrameRecord(
             done_s=time.monotonic(), stamp_ms=self._plausible_age_ms(capture),
             receive_ms=1e-6 * (time.monotonic_ns() - capture.received_ns),
@@ -126,10 +135,30 @@ class LiveFusion:
         self._engine_status = self._session.describe()
 
     def _prepare(self, capture: Capture) -> Prepared:
+        """Prepare a capture, and take its temperature."""
         prepared = self._preparation.prepare(capture.infrared, capture.visible)
         if capture.visible is not None:
             self._visible_frame_id = capture.visible.header.frame_id
+        if prepared.raw is not None:
+            self._measure(prepared.raw, self._header(capture))
         return prepared
+
+    def _measure(self, raw: np.ndarray, header: Header) -> None:
+        """Make temperatures of what infrared sent, where somebody wants them.
+
+        Diagnostics do so once a second, an alarm at every frame.
+        """
+        wanted, now_s = self._outputs.wants_temperature(), time.monotonic()
+        if wanted and not self.thermometer.radiometric:
+            self._logger.warning('fused/temperature has a subscriber, but thermal.scale is 0, '
+                                 'which says that the camera is not radiometric', once=True)
+        if not self.thermometer.radiometric or not (
+                wanted or self.thermometer.watches or now_s - self._measured_s >= MEASURE_S):
+            return
+        self._measured_s = now_s
+        degrees = self.thermometer.measure(*self._preparation.align(raw.astype(np.float32)))
+        if wanted:
+            self._outputs.publish_temperature(header, degrees)
 
     def _age_s(self, capture: Capture) -> float:
         return 1e-9 * (self._node.get_clock().now().nanoseconds - stamp_ns(capture.visible))
@@ -143,26 +172,30 @@ class LiveFusion:
     def _alone(self, capture: Capture) -> None:
         """Treat an image whose partner camera is silent as `on_silent` says."""
         policy = self._values['on_silent']
-        if policy == 'passthrough':
+        sources = None
+        if policy == 'passthrough' or self.thermometer.radiometric:
             sources = self._prepare(capture)
+        if policy == 'passthrough':
             image = sources.visible if sources.infrared is None else sources.infrared
             share = np.full(image.shape[:2], sources.visible is None, np.float32)
-            self._publish(capture, image, share, 1 - share)
+            self._publish(capture, sources, image, np.stack([share, 1 - share]))
             self._statistics.count('passed through')
         elif policy == 'hold' and self._outputs.repeat():
             self._statistics.count('held')
         else:
             self._statistics.lose(False, 'partner camera silent')
 
-    def _publish(self, capture: Capture, image: np.ndarray, infrared_weights: np.ndarray,
-                 visible_weights: np.ndarray) -> None:
+    def _publish(self, capture: Capture, sources: Prepared, image: np.ndarray,
+                 weights: np.ndarray) -> None:
+        self._outputs.publish(
+            Frame(self._header(capture), image, weights, capture.visible_info, sources))
+
+    def _header(self, capture: Capture) -> Header:
+        """That of the visible image; infrared alone is in its frame too, if that is known."""
         header = capture.header
         if capture.visible is None and self._visible_frame_id is not None:
-            # Infrared alone is in the visible frame, if that is known; the time is its own.
-            header = Header(stamp=header.stamp, frame_id=self._visible_frame_id)
-        self._outputs.publish(
-            header, image, {'infrared': infrared_weights, 'visible': visible_weights},
-            capture.visible_info)
+            return Header(stamp=header.stamp, frame_id=self._visible_frame_id)
+        return header
 
     def _failed(self, capture: Capture, error: Exception) -> None:
         if not self._node.context.ok():

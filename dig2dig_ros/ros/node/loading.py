@@ -1,11 +1,14 @@
-"""Transitions that take seconds, without holding up the executor's thread."""
+"""Waiting for the worker: in a callback, or without holding up the executor's thread."""
 
+import concurrent.futures
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future as WorkerFuture
+from typing import Any
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.task import Future
 
@@ -15,6 +18,14 @@ def finished(node: Node, working: WorkerFuture) -> Future:
     future = Future(executor=node.executor)
     working.add_done_callback(lambda _: future.set_result(None))
     return future
+
+
+def wait(node: Node, working: WorkerFuture) -> Any:
+    """Wait for the worker in a callback, but no longer than the process is wanted."""
+    while not concurrent.futures.wait([working], timeout=0.1).done:
+        if not node.context.ok():
+            raise ExternalShutdownException
+    return working.result()
 
 
 def prepare_configure(node: Node, prepare: Callable[[], Awaitable[None]]) -> None:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rclpy.node import Node
@@ -12,6 +12,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from dig2dig_ros import topics
+from dig2dig_ros.camera.preparation import Prepared
+from dig2dig_ros.overlay import overlay
 from dig2dig_ros.ros.messages import ImageWriter, write_compressed
 from dig2dig_ros.ros.qos import (
     PublisherEventCallbacks,
@@ -22,6 +24,24 @@ from dig2dig_ros.ros.qos import (
 from dig2dig_ros.ros.remapping import camera_info_topic, compressed_topic
 
 DEPTH = 2
+
+
+class Frame(NamedTuple):
+    """What became of one capture.
+
+    Attributes:
+        header: of the visible image.
+        image: uint8, H x W or H x W x 3 BGR.
+        weights: float32, 2 x H x W in [0, 1], infrared first.
+        camera_info: of the visible camera; None where it has not come.
+        sources: what was fused.
+    """
+
+    header: Header
+    image: np.ndarray
+    weights: np.ndarray
+    camera_info: CameraInfo | None
+    sources: Prepared
 
 
 class Outputs:
@@ -38,15 +58,17 @@ class Outputs:
         self._image = self._publisher(Image, topics.FUSED_IMAGE)
         self._info = self._publisher(CameraInfo, camera_info_topic(
             node, topics.FUSED_INFO, topics.FUSED_IMAGE))
-        self._weights = {camera: self._publisher(Image, name)
-                         for camera, name in topics.WEIGHTS.items()}
+        self._weights = [self._publisher(Image, topics.WEIGHTS[camera])
+                         for camera in topics.CAMERAS]
+        self._overlay = self._publisher(Image, topics.FUSED_OVERLAY)
+        self._temperature = self._publisher(Image, topics.FUSED_TEMPERATURE)
         self._compressed = None
         if values['output.compressed'] != 'none':
             self._compressed = self._publisher(
                 CompressedImage, compressed_topic(node, topics.FUSED_IMAGE))
-        self._writer = ImageWriter()
-        self._weight_writers = {camera: ImageWriter() for camera in topics.CAMERAS}
-        self._last: tuple | None = None
+        self._writers = {publisher: ImageWriter() for publisher in (
+            self._image, *self._weights, self._overlay, self._temperature)}
+        self._last: Frame | None = None
 
     def apply(self, values: Mapping[str, Any]) -> None:
         """Take changed parameters."""
@@ -56,37 +78,47 @@ class Outputs:
         """Tell whether anybody subscribes to anything."""
         return any(publisher.get_subscription_count() for publisher in self._publishers())
 
-    def publish(self, header: Header, image: np.ndarray, weights: Mapping[str, np.ndarray],
-                camera_info: CameraInfo | None) -> None:
-        """Publish one fused frame.
+    def wants_fusion(self) -> bool:
+        """Tell whether anybody subscribes to what takes the engine."""
+        return any(publisher.get_subscription_count() for publisher in self._publishers()
+                   if publisher is not self._temperature)
 
-        :param header: of the visible image.
-        :param image: uint8, H x W or H x W x 3 BGR.
-        :param weights: camera -> H x W float32 in [0, 1].
-        :param camera_info: of the visible camera; None where it has not come.
-        """
-        self._last = (header, image, weights, camera_info)
-        encoding = self._values['output.encoding']
+    def wants_temperature(self) -> bool:
+        """Tell whether anybody subscribes to the temperatures."""
+        return self._temperature.get_subscription_count() > 0
+
+    def publish(self, frame: Frame) -> None:
+        """Publish a fused frame on every topic that somebody subscribes to."""
+        self._last = frame
+        header, values = frame.header, self._values
+        encoding = values['output.encoding']
         if self._image.get_subscription_count():
-            self._image.publish(self._writer.write(image, encoding, header))
-        if camera_info is not None and self._info.get_subscription_count():
-            stamped = copy.copy(camera_info)  # the object belongs to the executor's thread
+            self._image.publish(self._writers[self._image].write(frame.image, encoding, header))
+        if frame.camera_info is not None and self._info.get_subscription_count():
+            stamped = copy.copy(frame.camera_info)  # the object belongs to the executor's thread
             stamped.header = header
             self._info.publish(stamped)
-        for camera, publisher in self._weights.items():
+        for publisher, weights in zip(self._weights, frame.weights, strict=True):
             if publisher.get_subscription_count():
-                publisher.publish(self._weight_writers[camera].write(
-                    weights[camera], '32FC1', header))
+                publisher.publish(self._writers[publisher].write(weights, '32FC1', header))
         if self._compressed is not None and self._compressed.get_subscription_count():
             self._compressed.publish(write_compressed(
-                image, encoding, self._values['output.compressed'],
-                self._values['output.jpeg_quality'], header))
+                frame.image, encoding, values['output.compressed'],
+                values['output.jpeg_quality'], header))
+        if self._overlay.get_subscription_count():
+            picture = overlay(values['output.overlay'], frame.image, frame.weights, frame.sources)
+            self._overlay.publish(self._writers[self._overlay].write(picture, 'bgr8', header))
+
+    def publish_temperature(self, header: Header, degrees: np.ndarray) -> None:
+        """Publish temperatures, H x W float32, NaN where there is none."""
+        self._temperature.publish(
+            self._writers[self._temperature].write(degrees, '32FC1', header))
 
     def repeat(self) -> bool:
         """Publish the last frame again on every topic, its stamp telling its age."""
         if self._last is None:
             return False
-        self.publish(*self._last)
+        self.publish(self._last)
         return True
 
     def destroy(self) -> None:
@@ -96,7 +128,8 @@ class Outputs:
 
     def _publishers(self) -> list:
         return [publisher for publisher in (
-            self._image, self._info, *self._weights.values(), self._compressed)
+            self._image, self._info, *self._weights, self._compressed, self._overlay,
+            self._temperature)
             if publisher is not None]
 
     def _publisher(self, message_type: type, topic: str):

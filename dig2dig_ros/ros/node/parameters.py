@@ -1,6 +1,9 @@
 """The fusion node's parameters."""
 
 from dig2dig_ros.camera.preparation import camera_options
+from dig2dig_ros.camera.temperature import TemperatureSettings
+from dig2dig_ros.option import options
+from dig2dig_ros.overlay import KINDS
 from dig2dig_ros.ros.parameter_table import Parameter, parameter
 from dig2dig_ros.settings import OPTIONS, PRESETS
 
@@ -36,8 +39,10 @@ PARAMETERS = (
     Parameter('input.conversion', 'own',
               'own table of encodings, or cv_bridge where it loads',
               choices=('own', 'cv_bridge'), changes='configure'),
-    # Infrared to 8 bits, and onto the visible image.
-    *map(parameter, camera_options()),
+    # Infrared to 8 bits and to degrees, and onto the visible image.
+    *map(parameter, sorted(
+        [*camera_options(), *options(TemperatureSettings, 'thermal')],
+        key=lambda option: not option.name.startswith('thermal.'))),
     # The engine.
     Parameter('engine.preset', 'live',
               'where the engine.* settings that are left at `preset` come from; '
@@ -60,6 +65,14 @@ PARAMETERS = (
     Parameter('output.compressed', 'none', 'also publish fused/image/compressed',
               choices=('none', 'jpeg', 'png'), changes='configure'),
     Parameter('output.jpeg_quality', 90, 'of fused/image/compressed', bounds=(1, 100)),
+    Parameter('output.overlay', 'weights',
+              'what fused/overlay shows; weights: which camera each pixel is from, orange for '
+              'infrared and blue for visible; hot: what is hot, glowing over the visible image; '
+              'checker: squares of both cameras in turn, to see whether they are aligned',
+              choices=KINDS),
+    Parameter('output.max_fps', 0.0,
+              'pairs per second that are fused at most, the others are dropped before any work; '
+              '0: all', bounds=(0.0, 1000.0)),
     # How it runs.
     Parameter('queue', 'latest',
               'latest: the newest pair, older ones are superseded; every: all pairs in order',
