@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from dig2dig_ros.camera.encodings import read_pixels
+from dig2dig_ros.camera.polarity import Polarity
 from dig2dig_ros.camera.registration import RegistrationSettings
 from dig2dig_ros.camera.thermal import ThermalSettings, without_telemetry
 from dig2dig_ros.errors import InputError
@@ -79,6 +80,7 @@ class Preparation:
             built = registration.build()
         if self._settings.get('thermal') != thermal:
             self._gains = dict(zip(CAMERAS, thermal.gain_controls(), strict=True))
+            self._polarity = Polarity(thermal.polarity)
         if built is not None:
             self._registration = built
         self._settings = settings
@@ -87,6 +89,7 @@ class Preparation:
         """Forget the frames seen, as after a jump in time."""
         for gain in self._gains.values():
             gain.reset()
+        self._polarity.reset()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -95,18 +98,21 @@ class Preparation:
 
     @property
     def memory(self) -> dict[str, Any]:
-        """What carries over to the next pair, by camera; see `GainControl.memory`."""
-        return {camera: gain.memory for camera, gain in self._gains.items()}
+        """What carries over to the next pair; see `GainControl.memory` and `Polarity.memory`."""
+        gains = {camera: gain.memory for camera, gain in self._gains.items()}
+        return {**gains, 'polarity': self._polarity.memory}
 
     @property
     def remembers(self) -> bool:
-        """Tell whether the next pair depends on those before: a raw camera's, smoothed."""
-        return self._settings['thermal'].smoothing > 0 and any(self.memory.values())
+        """Tell whether the next pair depends on those before: a raw camera's, or its polarity."""
+        gains = any(gain.memory for gain in self._gains.values())
+        return bool(self._settings['thermal'].smoothing > 0 and gains or self._polarity.memory)
 
     def recall(self, memory: Mapping[str, Any]) -> None:
         """Go on from the `memory` of a preparation with the same settings."""
         for camera, gain in self._gains.items():
             gain.recall(memory[camera])
+        self._polarity.recall(memory['polarity'])
 
     def prepare(self, infrared: Any, visible: Any) -> Prepared:
         """Read and prepare two messages; None stands for a camera that sent nothing.
@@ -153,8 +159,7 @@ class Preparation:
         return without_telemetry(image, self._settings['thermal'].crop_rows)
 
     def _hot_as_white(self, raw: np.ndarray) -> np.ndarray:
-        image = self._gains['infrared'](raw)
-        return 255 - image if self._settings['thermal'].polarity == 'black-hot' else image
+        return self._polarity(self._gains['infrared'](raw))
 
 
 def _gathered(group: str, values: Mapping[str, Any]) -> Any:

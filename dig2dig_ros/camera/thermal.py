@@ -6,11 +6,11 @@ import math
 import cv2
 import numpy as np
 
+from dig2dig_ros.camera.polarity import POLARITIES
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.option import option
 
 MODES = ('percentile', 'range', 'none')
-POLARITIES = ('white-hot', 'black-hot')
 _SAMPLES = 16_384
 # A percentile range below this many counts, or this share of a float, is sensor noise; stretching
 # it would fill a blank wall with grain.
@@ -39,7 +39,8 @@ class ThermalSettings:
         0, 'rows of telemetry cut off the infrared image, at the bottom (positive) or top '
         '(negative)', bounds=(-1000, 1000))
     polarity: str = option(
-        'white-hot', 'how the camera shows hot: white-hot, or black-hot, which is inverted',
+        'white-hot', 'how the camera shows hot: white-hot, or black-hot, which is inverted; auto: '
+        'judged by whether small spots are bright or dark, white-hot where in doubt',
         choices=POLARITIES)
 
     def gain_controls(self) -> tuple['GainControl', 'GainControl']:
