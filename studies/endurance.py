@@ -11,6 +11,7 @@ Writes endurance.json and endurance.png into --output; exit code 1 where a deman
 import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -41,7 +42,7 @@ class Watcher(Node):
 
     def __init__(self) -> None:
         super().__init__('endurance')
-        self.fused = 0
+        self.heard = 0
         self.diagnostics: dict[str, str] = {}
         self.levels: dict[str, int] = {}
         self.create_subscription(Image, 'fused/image', self._on_fused, 5)
@@ -70,14 +71,19 @@ class Watcher(Node):
         future = self._change_state.call_async(request)
         return self.spin_for(60.0, future.done) and future.result().success
 
+    @property
+    def fused(self) -> int:
+        """Pairs that were fused; what is heard has images that were passed through, too."""
+        return int(self.diagnostics.get('fused', 0))
+
     def _on_fused(self, message: Image) -> None:
-        self.fused += 1
+        self.heard += 1
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name.endswith(': fusion'):
                 self.diagnostics = {entry.key: entry.value for entry in status.values}
-                level = status.message.partition(':')[0].split(' of ')[-1]
+                level = re.sub(r'\d+', 'N', status.message.partition(':')[0])
                 self.levels[level] = self.levels.get(level, 0) + 1
 
 
@@ -93,8 +99,8 @@ def sample(watcher: Watcher, pid: int, minute: float) -> dict[str, float]:
     """One point of the curves."""
     latency = watcher.diagnostics.get(P99, 'none yet')
     p99 = None if latency == 'none yet' else float(latency.rpartition('/')[2])
-    return {'minute': round(minute, 3), 'memory_mb': resident_mb(pid), 'p99_ms': p99,
-            'fused': watcher.fused, 'load': os.getloadavg()[0]}
+    return {'minute': round(minute, 3), 'memory_mb': round(resident_mb(pid), 1), 'p99_ms': p99,
+            'fused': watcher.fused, 'heard': watcher.heard, 'load': round(os.getloadavg()[0], 1)}
 
 
 def run(arguments: argparse.Namespace, node: subprocess.Popen) -> dict:
@@ -193,7 +199,7 @@ def main() -> int:
     text = log_path.read_text()
     report['checks']['no traceback'] = ['Traceback' not in text, text.count('Traceback')]
     report |= {'minutes': arguments.minutes, 'seed': arguments.seed, 'prior': arguments.prior}
-    (arguments.output / 'endurance.json').write_text(json.dumps(report, indent=1) + '\n')
+    (arguments.output / 'endurance.json').write_text(json.dumps(report) + '\n')
     plot(arguments.output / 'endurance.png', report)
     for name, (good, *values) in report['checks'].items():
         print(f'{"good" if good else "BAD "}  {name}: {", ".join(map(str, values))}')
