@@ -1,6 +1,7 @@
 """FusionStream: what it saves, what it must never do, and the latency budget."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -214,6 +215,18 @@ def test_stream_reports_the_schedule_that_the_budget_chose(embedded, street):
     for _ in range(4):
         stream.fuse([textured(3), street[1]])
     assert stream.running.startswith('one-pass')
+
+
+def test_a_stream_follows_a_budget_that_changes(embedded, street):
+    stream = FusionStream(embedded, latency_budget_ms=math.inf)
+    stream.fuse([textured(3), street[1]])
+    asked = stream.running
+    stream.hold(1e-3)
+    stream.fuse([textured(3), street[1]])
+    assert stream.running.startswith('one-pass')
+    stream.hold(math.inf)
+    stream.fuse([textured(3), street[1]])
+    assert stream.running.split(',')[:2] == asked.split(',')[:2]
 
 
 def noisy(street, level, seed):

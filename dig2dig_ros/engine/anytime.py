@@ -51,11 +51,14 @@ class LatencyController:
 
     A rung must hold the budget for a warm frame, which is what a live camera mostly brings, with
     its weights refreshed. A cold one may ask `holds` whether it has to be cut short.
+
+    Attributes:
+        budget_ms: from images in to images out; may change between frames.
     """
 
     def __init__(self, budget_ms: float):
         """Take the budget, from images in to images out."""
-        self._budget_ms = budget_ms
+        self.budget_ms = budget_ms
         self._asked: tuple[FusionSettings, int] | None = None
         self._rungs: list[FusionSettings] = []
         self._chosen = 0
@@ -93,12 +96,12 @@ class LatencyController:
 
         True as long as nothing was measured.
         """
-        return self._predict(settings, calls) <= self._budget_ms
+        return self._predict(settings, calls) <= self.budget_ms
 
     def _longest(self, share: float) -> int:
         """The first rung predicted to take at most that share of the budget, or the last."""
         for index, settings in enumerate(self._rungs):
-            if self._predict(settings, self._warm(settings)) <= share * self._budget_ms:
+            if self._predict(settings, self._warm(settings)) <= share * self.budget_ms:
                 return index
         return len(self._rungs) - 1
 

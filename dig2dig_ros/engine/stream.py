@@ -78,6 +78,10 @@ class FusionStream:
         self._controller = LatencyController(latency_budget_ms) if latency_budget_ms > 0 else None
         self._memory: _Memory | None = None
 
+    def hold(self, latency_budget_ms: float) -> None:
+        """Change the budget of a stream that was started with one, from the next frame on."""
+        self._controller.budget_ms = latency_budget_ms
+
     def reset(self) -> None:
         """Forget the past, as after a jump in time or to another scene."""
         self._memory = None

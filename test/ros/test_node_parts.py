@@ -19,8 +19,10 @@ from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.camera.preparation import Prepared
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.messages import ImageWriter, cv_bridge_reader
+from dig2dig_ros.ros.node.engine_session import EngineSession
 from dig2dig_ros.ros.node.outputs import Frame, Outputs
-from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.ros.node.pair_period import PairPeriod
+from dig2dig_ros.ros.node.parameters import AUTO_BUDGET, PARAMETERS
 from dig2dig_ros.ros.node.rate_cap import RateCap
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
 from dig2dig_ros.ros.node.synchronisation import (
@@ -273,3 +275,30 @@ def test_after_a_pause_the_rate_cap_does_not_let_a_burst_through():
     cap = RateCap()
     assert [cap.admits(5000 + now_s, 1.0) for now_s in (0, 0.1, 100, 100.1, 100.2, 101)] == [
         True, False, True, False, False, True]
+
+
+def test_the_period_of_pairs_is_their_median_and_takes_a_few():
+    period = PairPeriod()
+    for index in range(5):
+        period.note(1000 + index * 40_000_000)
+    assert period.ms is None
+    period.note(1000 + 5 * 40_000_000)
+    assert period.ms == pytest.approx(40)
+    period.note(1000 + 30 * 40_000_000)  # a gap
+    assert period.ms == pytest.approx(40)
+    last = 1000 + 30 * 40_000_000
+    for index in range(1, 40):
+        period.note(last + index * 100_000_000)
+    assert period.ms == pytest.approx(100)
+
+
+def test_the_budget_auto_takes_its_share_of_the_period():
+    session = EngineSession(DEFAULTS | {
+        'engine.latency_budget_ms': AUTO_BUDGET, 'engine.device': 'cpu', 'engine.mode': 'sample',
+        'engine.checkpoint': 'tiny', 'engine.warm_up_size': [64, 48]})
+    pair = np.full((48, 64), 90, np.uint8), np.full((48, 64, 3), 30, np.uint8)
+    session.fuse(*pair, None)
+    assert session.describe()['running'].startswith('DIG-')
+    session.hold(1e-3)
+    session.fuse(*pair, None)
+    assert session.describe()['running'].startswith('one-pass')

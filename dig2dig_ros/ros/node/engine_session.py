@@ -1,6 +1,7 @@
 """The fusion engine as the node uses it. The only module here that brings in torch, and late."""
 
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros.node.parameters import FROM_PRESET
+from dig2dig_ros.ros.node.parameters import AUTO_BUDGET, FROM_PRESET
 from dig2dig_ros.settings import OPTIONS, FusionSettings
 from dig2dig_ros.topics import CAMERAS
+
+# Of the cameras' period: what a frame's messages take comes on top of the engine.
+ENGINE_SHARE = 0.75
 
 
 def fusion_settings(values: Mapping[str, Any], device: str) -> FusionSettings:
@@ -55,7 +59,7 @@ class EngineSession:
         self._engine = module.FusionEngine.load(
             values['engine.checkpoint'] or None, device, self._settings)
         self._stream = module.FusionStream(
-            self._engine, latency_budget_ms=values['engine.latency_budget_ms'])
+            self._engine, latency_budget_ms=_budget(values))
         width, height = values['engine.warm_up_size']
         self._engine.warm_up(height, width)
 
@@ -71,6 +75,10 @@ class EngineSession:
         """Fuse a pair; valid is False where infrared has no pixel, or None."""
         return self._stream.fuse(
             [infrared, visible], None if valid is None else [valid, None])
+
+    def hold(self, period_ms: float) -> None:
+        """Have later frames take so much of the cameras' period that the rest has room, too."""
+        self._stream.hold(ENGINE_SHARE * period_ms)
 
     def reset(self) -> None:
         """Forget the frames seen, as after a jump in time."""
@@ -93,6 +101,12 @@ class EngineSession:
     def close(self) -> None:
         """Free the device's memory."""
         self._engine.close()
+
+
+def _budget(values: Mapping[str, Any]) -> float:
+    """Milliseconds; without end where the cameras' rate, not known yet, is to set it."""
+    budget_ms = values['engine.latency_budget_ms']
+    return math.inf if budget_ms == AUTO_BUDGET else budget_ms
 
 
 def _preset_in_words(values: Mapping[str, Any]) -> str:

@@ -185,6 +185,7 @@ class FusionNode(LifecycleNode):
                 time.monotonic(), self.get_parameter('output.max_fps').value):
             self._lose([capture], 'rate limit')
             return
+        self._fusion.arrived(capture)
         lost = self._worker.put(capture)
         if lost is not None:
             self._lose([lost], 'queue full' if lost is capture else 'superseded')

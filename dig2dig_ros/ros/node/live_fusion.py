@@ -16,6 +16,8 @@ from dig2dig_ros.ros.messages import make_reader
 from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.engine_session import EngineSession
 from dig2dig_ros.ros.node.outputs import Frame, Outputs
+from dig2dig_ros.ros.node.pair_period import PairPeriod
+from dig2dig_ros.ros.node.parameters import AUTO_BUDGET
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
 
 LOG_PERIOD_S = 5.0
@@ -25,7 +27,8 @@ MEASURE_S = 1.0
 
 
 class LiveFusion:
-    """Owns the engine on the worker's thread; only `apply` and `reset` come from elsewhere.
+    """Owns the engine on the worker's thread; only `apply`, `arrived` and `reset` come from
+    elsewhere.
 
     Attributes:
         failure: why no further frame can be fused; empty while all is well.
@@ -54,12 +57,18 @@ class LiveFusion:
         self._reset = False
         self._restarted = False
         self._last_stamp_ns = 0
+        self._period = PairPeriod()
         self._engine_status = self._session.describe()
         self.failure = ''
 
     def apply(self, values: Mapping[str, Any]) -> None:
         """Have changed, valid parameters taken before the next capture."""
         self._wanted = values
+
+    def arrived(self, capture: Capture) -> None:
+        """Note a pair before its turn comes, if it ever does; the rate of the cameras is in it."""
+        if capture.is_pair:
+            self._period.note(capture.received_ns)
 
     def reset(self) -> None:
         """Have everything that carries over forgotten before the next capture."""
@@ -124,6 +133,8 @@ class LiveFusion:
         if self._values['lazy'] and not self._outputs.wants_fusion():
             self._statistics.lose(True, 'temperature only')
             return
+        if self._values['engine.latency_budget_ms'] == AUTO_BUDGET and self._period.ms:
+            self._session.hold(self._period.ms)
         result = self._session.fuse(sources.infrared, sources.visible, sources.valid)
         self._publish(capture, sources, result.image, result.weights)
         self._statistics.fused(FrameRecord(

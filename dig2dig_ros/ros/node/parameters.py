@@ -8,6 +8,8 @@ from dig2dig_ros.ros.parameter_table import Parameter, parameter
 from dig2dig_ros.settings import OPTIONS, PRESETS
 
 # What a setting of the engine says that is left to `engine.preset`.
+# A latency budget that follows the cameras.
+AUTO_BUDGET = -1.0
 FROM_PRESET = 'preset'
 
 PARAMETERS = (
@@ -51,8 +53,9 @@ PARAMETERS = (
     *(parameter(option, name=f'engine.{option.name}', default=FROM_PRESET, word=FROM_PRESET)
       for option in OPTIONS),
     Parameter('engine.latency_budget_ms', 0.0,
-              'the engine picks the longest schedule that fits; 0: the one that is set',
-              bounds=(0.0, 60_000.0), changes='configure'),
+              'the engine picks the longest schedule that fits; 0: the one that is set; -1: auto, '
+              'what holds the rate of the cameras',
+              bounds=(AUTO_BUDGET, 60_000.0), changes='configure'),
     Parameter('engine.device', 'auto', 'auto, cpu, cuda or cuda:N', changes='configure'),
     Parameter('engine.checkpoint', '',
               'prior: tiny, small, medium or a weights file; empty: by device',
