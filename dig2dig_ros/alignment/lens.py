@@ -1,0 +1,87 @@
+"""From rays to pixels and back through a camera's lens."""
+
+import cv2
+import numpy as np
+
+from dig2dig_ros.alignment.rig import Camera
+
+_STEPS = 60
+_LATTICE_PX = 8
+_WIDEST = 6.0  # tan of the half field of view, about 80 degrees
+
+
+def project(camera: Camera, rays: np.ndarray) -> np.ndarray:
+    """Pixels of rays.
+
+    :param rays: N x 2 float64, x / z and y / z.
+    :returns: N x 2 float64.
+    """
+    rays = np.ascontiguousarray(rays, np.float64)
+    if camera.model == 'equidistant':
+        return cv2.fisheye.distortPoints(rays[None], camera.matrix, camera.distortion)[0]
+    points = np.column_stack([rays, np.ones(len(rays))])
+    zero = np.zeros(3)
+    return cv2.projectPoints(points, zero, zero, camera.matrix, camera.distortion)[0][:, 0]
+
+
+def unproject(camera: Camera, pixels: np.ndarray) -> np.ndarray:
+    """Rays of pixels: the inverse of `project`, to a hundredth of a pixel or better.
+
+    :param pixels: N x 2.
+    :returns: N x 2 float64, x / z and y / z.
+    """
+    pixels = np.ascontiguousarray(pixels, np.float64)
+    if camera.model == 'equidistant':
+        return cv2.fisheye.undistortPoints(pixels[None], camera.matrix, camera.distortion)[0]
+    inverse = np.linalg.inv(camera.matrix)
+    target = pixels @ inverse[:2, :2].T + inverse[:2, 2]
+    rays = target.copy()
+    # OpenCV's own inverse stops after five steps, pixels too early at the corners of a wide lens.
+    for _ in range(_STEPS):
+        error = target - (project(camera, rays) @ inverse[:2, :2].T + inverse[:2, 2])
+        rays += error
+        if np.abs(error).max() < 1e-7:
+            break
+    return rays
+
+
+def widest_ray(camera: Camera) -> float:
+    """How far from the axis, as tan of the angle, the lens model is one to one.
+
+    Beyond it a polynomial turns back, and would show things from outside the field of view.
+    """
+    radii = np.linspace(0, _WIDEST, 1201)
+    pixels = project(camera, np.column_stack([radii, np.zeros_like(radii)]))[:, 0]
+    turns = np.flatnonzero(np.diff(pixels) <= 0)
+    return float(radii[turns[0]]) if len(turns) else _WIDEST
+
+
+def ray_grid(camera: Camera, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rays of a regular grid of pixels, from a coarse one by cubic interpolation.
+
+    The inverse of a lens is smooth, and iterating for each pixel takes a second.
+
+    :param columns: W pixel columns, rising.
+    :param rows: H pixel rows, rising.
+    :returns: H x W x 2 float64.
+    """
+    x, weights_x = _lattice(columns)
+    y, weights_y = _lattice(rows)
+    pixels = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    coarse = unproject(camera, pixels).reshape(len(y), len(x), 2)
+    return np.stack([weights_y @ coarse[..., axis] @ weights_x.T for axis in range(2)], axis=-1)
+
+
+def _lattice(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coarse positions, and the Catmull-Rom weights that give the fine ones."""
+    first = np.floor(positions[0] / _LATTICE_PX) - 1
+    lattice = np.arange(first, np.ceil(positions[-1] / _LATTICE_PX) + 3)
+    place = np.asarray(positions) / _LATTICE_PX - first
+    base = np.floor(place).astype(int)
+    t = place - base
+    weights = np.zeros((len(positions), len(lattice)))
+    taps = (((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2,
+            ((4 - 3 * t) * t + 1) * t / 2, (t - 1) * t * t / 2)
+    for offset, tap in enumerate(taps):
+        weights[np.arange(len(place)), base + offset - 1] += tap
+    return lattice * _LATTICE_PX, weights
