@@ -14,6 +14,7 @@ KINDS = ('chessboard', 'circles', 'acircles', 'charuco')
 _LEGACY = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE
 _SECTOR = cv2.CALIB_CB_NORMALIZE_IMAGE
 _LARGEST_PX = 1600
+_CHESSBOARD_PX = 700
 _SMALL_PX = 240
 _LARGER_PX = 400
 _LEAST_CONTRAST = 8
@@ -96,11 +97,17 @@ def find(target: Target, image: np.ndarray) -> Found | None:
     grey = _eight_bits(image)
     if np.ptp(grey) < _LEAST_CONTRAST:
         return None
-    factors = [factor for factor in (1, 2, 4) if factor * max(grey.shape) <= _LARGEST_PX] or [1]
+    # Where a chessboard is takes few pixels, and a finder that finds nothing takes long;
+    # its corners are sharpened in the large picture afterwards.
+    chessboard = target.kind == 'chessboard'
+    limit = _CHESSBOARD_PX if chessboard else _LARGEST_PX
+    factors = [each for each in (1, 2, 4) if each * max(grey.shape) <= limit] or [
+        limit / max(grey.shape) if chessboard else 1]
     if max(grey.shape) <= _SMALL_PX:
         factors.reverse()
-    enlarged = {factor: _enlarged(grey, factor) for factor in factors}
-    finders = (_legacy, _sector) if target.kind == 'chessboard' else (
+    sharp = max([each for each in (1, 2, 4) if each * max(grey.shape) <= _LARGEST_PX] or [1])
+    enlarged = {factor: _enlarged(grey, factor) for factor in {*factors, sharp}}
+    finders = (_legacy, _sector) if chessboard else (
         (_charuco,) if target.kind == 'charuco' else (_circles,))
     for finder, factor in itertools.product(finders, factors):
         for variant in _variants(enlarged[factor]):
@@ -109,8 +116,8 @@ def find(target: Target, image: np.ndarray) -> Found | None:
                 continue
             indices, pixels = found
             pixels = (pixels.reshape(-1, 2) + 0.5) / factor - 0.5
-            if target.kind == 'chessboard':
-                pixels = _sharpened(enlarged[max(factors)], pixels, max(factors))
+            if chessboard:
+                pixels = _sharpened(enlarged[sharp], pixels, sharp)
             checked = _checked(target, indices, pixels.astype(np.float32))
             if checked is not None:
                 return checked
@@ -127,9 +134,11 @@ def _eight_bits(image: np.ndarray) -> np.ndarray:
     return stretched.round().clip(0, 255).astype(np.uint8)
 
 
-def _enlarged(grey: np.ndarray, factor: int) -> np.ndarray:
-    return grey if factor == 1 else cv2.resize(grey, None, fx=factor, fy=factor,
-                                               interpolation=cv2.INTER_CUBIC)
+def _enlarged(grey: np.ndarray, factor: float) -> np.ndarray:
+    if factor == 1:
+        return grey
+    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(grey, None, fx=factor, fy=factor, interpolation=kind)
 
 
 def _variants(grey: np.ndarray) -> Iterator[np.ndarray]:

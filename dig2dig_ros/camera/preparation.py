@@ -4,6 +4,7 @@ The node, `fuse-bag` and `fuse` prepare their pairs here and nowhere else, so th
 pair gives the same picture in all three.
 """
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -11,9 +12,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from dig2dig_ros.alignment.monitor import Monitor
 from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.camera.polarity import Polarity
-from dig2dig_ros.camera.registration import RegistrationSettings
+from dig2dig_ros.camera.registration_settings import RegistrationSettings
 from dig2dig_ros.camera.thermal import ThermalSettings, without_telemetry
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.option import Option, options
@@ -65,6 +67,8 @@ class Preparation:
         """
         self._read = read
         self._size: tuple[int, int] | None = None
+        self._seen: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self._monitor: Monitor | None = None
         self._settings: dict[str, Any] = {}
         self.apply(values or {})
 
@@ -78,11 +82,14 @@ class Preparation:
         built = None
         if self._settings.get('registration') != registration:
             built = registration.build()
+            if self._seen is not None:
+                built.check_sizes(*self._seen)
         if self._settings.get('thermal') != thermal:
             self._gains = dict(zip(CAMERAS, thermal.gain_controls(), strict=True))
             self._polarity = Polarity(thermal.polarity)
         if built is not None:
             self._registration = built
+            self._monitor = Monitor() if registration.refine != 'off' else None
         self._settings = settings
 
     def reset(self) -> None:
@@ -100,19 +107,23 @@ class Preparation:
     def memory(self) -> dict[str, Any]:
         """What carries over to the next pair; see `GainControl.memory` and `Polarity.memory`."""
         gains = {camera: gain.memory for camera, gain in self._gains.items()}
-        return {**gains, 'polarity': self._polarity.memory}
+        return {**gains, 'polarity': self._polarity.memory, 'monitor': self._monitor}
 
     @property
     def remembers(self) -> bool:
-        """Tell whether the next pair depends on those before: a raw camera's, or its polarity."""
+        """Tell whether the next pair depends on those before it."""
         gains = any(gain.memory for gain in self._gains.values())
-        return bool(self._settings['thermal'].smoothing > 0 and gains or self._polarity.memory)
+        return bool(self._settings['thermal'].smoothing > 0 and gains or self._polarity.memory
+                    or self._monitor)
 
     def recall(self, memory: Mapping[str, Any]) -> None:
         """Go on from the `memory` of a preparation with the same settings."""
         for camera, gain in self._gains.items():
             gain.recall(memory[camera])
         self._polarity.recall(memory['polarity'])
+        self._monitor = copy.deepcopy(memory['monitor'])
+        if self._monitor and self._settings['registration'].refine == 'slow':
+            self._registration.correct(self._monitor.correction)
 
     def prepare(self, infrared: Any, visible: Any) -> Prepared:
         """Read and prepare two messages; None stands for a camera that sent nothing.
@@ -141,7 +152,7 @@ class Preparation:
         raw = _named('infrared', self._grey, infrared)
         eight_bits = _named('infrared', self._hot_as_white, raw)
         if visible is not None:
-            aligned, valid = self._registration.apply(eight_bits, visible)
+            aligned, valid = _named('infrared', self._lay, eight_bits, visible)
         else:
             aligned, valid = self.align(eight_bits)
         return Prepared(aligned, visible, valid, raw)
@@ -152,6 +163,23 @@ class Preparation:
         :returns: the image in the visible frame, and where it is valid (None: everywhere).
         """
         return self._registration.align(image, *(self._size or image.shape[:2]))
+
+    @property
+    def misalignment_px(self) -> float | None:
+        """How far infrared lies off, as `registration.refine` finds; None where not known."""
+        return self._monitor.misalignment_px if self._monitor else None
+
+    def _lay(self, infrared: np.ndarray,
+             visible: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Align a pair, and look now and then whether it fits."""
+        self._seen = infrared.shape[1::-1], visible.shape[1::-1]
+        if self._monitor and self._monitor.due():
+            fixed, _ = self._registration.align(infrared, *visible.shape[:2], corrected=False)
+            self._monitor.look(fixed, visible)
+            if self._settings['registration'].refine == 'slow' and self._monitor.step(
+                    visible.shape[1::-1]):
+                self._registration.correct(self._monitor.correction)
+        return self._registration.apply(infrared, visible)
 
     def _grey(self, image: np.ndarray) -> np.ndarray:
         if image.ndim == 3:
@@ -170,8 +198,8 @@ def _gathered(group: str, values: Mapping[str, Any]) -> Any:
         for name, full in names.items() if full in values})
 
 
-def _named(camera: str, function: Callable[[Any], np.ndarray], argument: Any) -> np.ndarray:
+def _named(camera: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return function(argument)
+        return function(*arguments)
     except InputError as error:
         raise BadImage(f'{camera} image: {error}') from error

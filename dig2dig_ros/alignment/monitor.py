@@ -1,0 +1,112 @@
+"""Watches from the pictures themselves whether infrared still lies on visible."""
+
+from collections import deque
+
+import cv2
+import numpy as np
+
+from dig2dig_ros.alignment.field import gradient_field, grey_levels
+from dig2dig_ros.alignment.refine import (
+    LinearisedFrame,
+    between_levels,
+    blurred,
+    refine_level,
+)
+from dig2dig_ros.errors import InputError
+
+PERIOD = 15
+"""Frames from one look to the next."""
+_FRAMES = 8
+_WORK_PX = 320
+_LEAST_NCC = 0.25
+_HALVES_SHARE = 0.01  # of the diagonal: two halves of the frames must agree this well
+_STEP_PX = 1.0
+
+
+class Monitor:
+    """Pools a few of the latest frames and refines on them.
+
+    Attributes:
+        misalignment_px: how far infrared lies off, mean at the corners, in visible pixels, less
+            what `correction` already does; None while too little is known.
+        correction: 3 x 3 map of visible pixels that follows the drift; identity at first.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._frames: deque[tuple[LinearisedFrame, np.ndarray]] = deque(maxlen=_FRAMES)
+        self._seen = -1
+        self._found = np.eye(3)[:2]
+        self._scale = 1.0
+        self.misalignment_px: float | None = None
+        self.correction = np.eye(3)
+
+    def due(self) -> bool:
+        """Count a frame, and tell whether to look at it."""
+        self._seen += 1
+        return self._seen % PERIOD == 0
+
+    def look(self, infrared: np.ndarray, visible: np.ndarray) -> None:
+        """Take a pair.
+
+        :param infrared: H x W uint8, aligned, but not by `correction`.
+        :param visible: H x W or H x W x 3 uint8.
+        """
+        height, width = visible.shape[:2]
+        self._scale = min(1.0, _WORK_PX / width)
+        size = (8 * max(round(width * self._scale / 8), 8),
+                8 * max(round(height * self._scale / 8), 8))
+        try:
+            fields = [gradient_field(grey_levels(cv2.resize(
+                image, size, interpolation=cv2.INTER_AREA))) for image in (infrared, visible)]
+        except InputError:  # a covered lens, or the shutter
+            return
+        self._frames.append((LinearisedFrame(blurred(fields[1], 1)), blurred(fields[0], 1)))
+        if len(self._frames) == _FRAMES:
+            self._estimate((width, height))
+
+    def _estimate(self, size: tuple[int, int]) -> None:
+        frames = list(self._frames)
+        found, ncc = _fit(frames, self._found)
+        halves = [_fit(frames[start::2], found)[0] for start in (0, 1)]
+        work = frames[0][0].size
+        apart = _corners(halves[0], work) - _corners(halves[1], work)
+        if ncc < _LEAST_NCC or np.linalg.norm(apart, axis=1).mean() > _HALVES_SHARE * np.hypot(
+                *work):
+            self.misalignment_px = None
+            self._found = np.eye(3)[:2]
+            return
+        self._found = found
+        grow = (size[0] / work[0], size[1] / work[1])
+        self._drift = np.vstack([between_levels(found, grow, grow), [0, 0, 1]])
+        self.misalignment_px = float(np.linalg.norm(
+            _corners(self._drift[:2], size) - _corners(self.correction[:2], size), axis=1).mean())
+
+    def step(self, size: tuple[int, int]) -> bool:
+        """Move `correction` towards what was found, no corner by more than a pixel.
+
+        :param size: (width, height) of the visible image.
+        :returns: whether it moved.
+        """
+        if self.misalignment_px is None:
+            return False
+        apart = np.linalg.norm(_corners(self._drift[:2], size)
+                               - _corners(self.correction[:2], size), axis=1).max()
+        if apart < 0.1:
+            return False
+        share = min(1.0, _STEP_PX / apart)
+        self.correction = self.correction + share * (self._drift - self.correction)
+        self.misalignment_px *= 1 - share
+        return True
+
+
+def _fit(frames: list[tuple[LinearisedFrame, np.ndarray]],
+         start: np.ndarray) -> tuple[np.ndarray, float]:
+    visible, infrared = zip(*frames, strict=True)
+    return refine_level(visible, infrared, start)
+
+
+def _corners(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    right, bottom = size[0] - 1, size[1] - 1
+    places = np.array([[0, right, 0, right], [0, 0, bottom, bottom], [1, 1, 1, 1]], np.float64)
+    return (matrix @ places).T

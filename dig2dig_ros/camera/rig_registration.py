@@ -1,0 +1,56 @@
+"""Brings infrared pixels to the visible frame through two lenses and a plane at a distance."""
+
+import math
+
+import numpy as np
+
+from dig2dig_ros.alignment.lens import project, ray_grid, widest_ray
+from dig2dig_ros.alignment.rig import CameraRig
+from dig2dig_ros.camera.registration import Registration
+
+
+class RigRegistration(Registration):
+    """Undistort, map by a plane across the optical axis, distort: in one cached remap.
+
+    For visible rays r, the plane z = d of the visible frame has the points d r; in the infrared
+    frame they are R^T (d r - t), which is the inverse of K_v (R + t n^T / d) K_i^-1 without the
+    pixels. What lies nearer or farther than d is off by the parallax.
+    """
+
+    def __init__(self, rig: CameraRig, distance_m: float) -> None:
+        """Keep the rig.
+
+        :param distance_m: of the plane from the visible camera, > 0.
+        """
+        super().__init__()
+        self._is_identity = False
+        self._rig = rig
+        self._distance_m = distance_m
+        self._widest = widest_ray(rig.infrared)
+        self.sizes = rig.sizes
+
+    def _source(self, columns: np.ndarray,
+                rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Infrared x and y of a regular grid of visible pixels, and whether there is one."""
+        rig = self._rig
+        rays = ray_grid(rig.visible, columns[0], rows[:, 0]).reshape(-1, 2)
+        points = self._distance_m * np.column_stack([rays, np.ones(len(rays))])
+        points = (points - rig.translation) @ rig.rotation
+        ahead = points[:, 2] > 1e-6
+        rays = points[:, :2] / np.where(ahead, points[:, 2], 1.0)[:, None]
+        ahead &= np.linalg.norm(rays, axis=1) < self._widest
+        pixels = project(rig.infrared, np.where(ahead[:, None], rays, 0.0))
+        return (*(pixels[:, axis].reshape(columns.shape) for axis in range(2)),
+                ahead.reshape(columns.shape))
+
+
+def parallax_range(rig: CameraRig, distance_m: float, most_px: float = 2.0
+                   ) -> tuple[float, float]:
+    """Nearest and farthest distance in metres at which parallax is below so many visible px.
+
+    Parallax is f b |1/Z - 1/d|, b the baseline across the optical axis.
+    """
+    reach = most_px / (rig.visible.matrix[0, 0] * max(float(np.hypot(*rig.translation[:2])),
+                                                      1e-9))
+    far = 1 / distance_m - reach
+    return 1 / (1 / distance_m + reach), 1 / far if far > 0 else math.inf
