@@ -21,6 +21,7 @@ COMMANDS = {
     'train': ('train', 'train a prior from folders of images'),
     'make-bag': ('make_bag', 'write a rosbag2 from folders or videos'),
     'replay': ('replay', 'publish the images of a rosbag2 with /clock'),
+    'check-alignment': ('check_alignment', 'see how well two cameras are aligned'),
     'calibrate': ('calibrate', 'calibrate two cameras from views of a board'),
     'align': ('align', 'find how two cameras lie on each other, without a target'),
     'fuse-bag': ('fuse_bag', 'fuse the two cameras of a rosbag2 into a new one'),

@@ -44,7 +44,9 @@ def text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return f'[{", ".join(map(text, value))}]'
-    return value or "''" if isinstance(value, str) else str(value)
+    if value in ('', 'off', 'on', 'no', 'yes'):  # words that YAML reads as something else
+        return f"'{value}'"
+    return str(value)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -179,3 +179,22 @@ def test_real_pairs_put_back_and_wrong_ones_refused(shared_data):
         assert corner_distance(own, np.eye(3), size) < 4
         wrong = align([(infrared, pair(stem, 'FLIR_06643')[1][:size[1]])])
         assert not wrong.accepted
+
+
+def test_check_alignment_measures_a_known_shift(street, tmp_path):
+    off = np.array([[1.0, 0, 4], [0, 1, -3]])
+    folders = _write(tmp_path / 'in', [(warped(infrared, off), visible)
+                                       for infrared, visible in street])
+    picture, figures = tmp_path / 'edges.png', tmp_path / 'figures.json'
+    assert main(['check-alignment', *folders, '--output', str(picture), '--json',
+                 str(figures)]) == 0
+    grid = json.loads(figures.read_text())['residual_px']
+    known = [value for row in grid for value in row if value is not None]
+    assert len(known) >= 4
+    assert np.median(known) == pytest.approx(5.0, abs=0.6)
+    assert cv2.imread(str(picture)).shape == (256, 320, 3)
+    homography_back = ['1', '0', '-4', '0', '1', '3', '0', '0', '1']
+    assert main(['check-alignment', *folders, '--homography', *homography_back, '--json',
+                 str(figures)]) == 0
+    grid = json.loads(figures.read_text())['residual_px']
+    assert np.median([value for row in grid for value in row if value is not None]) < 0.6

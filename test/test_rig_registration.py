@@ -92,6 +92,17 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
         np.testing.assert_array_equal(preparation.prepare_images(*pair).infrared, before)
 
 
+def test_status_warns_beyond_three_pixels():
+    pytest.importorskip('diagnostic_msgs')
+    from dig2dig_ros.ros.node.alignment_status import alignment_statuses
+    assert alignment_statuses('node', 'off', 9.0) == []
+    for off_px, level, words in ((None, b'\x00', 'not measured'), (2.0, b'\x00', 'measured'),
+                                 (4.04, b'\x01', '4.0 px off')):
+        [status] = alignment_statuses('node', 'monitor', off_px)
+        assert status.level == level
+        assert words in status.message
+
+
 @pytest.fixture(scope='module')
 def knocked():
     """Moments of the street; the infrared camera was knocked 12 pixels to the side."""

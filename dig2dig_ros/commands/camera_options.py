@@ -1,9 +1,10 @@
 """The options of every command that prepares pairs: gain control and registration."""
 
 import argparse
+import sys
 from typing import Any
 
-from dig2dig_ros.camera.preparation import camera_options
+from dig2dig_ros.camera.preparation import Preparation, camera_options
 from dig2dig_ros.commands.options import add_option
 
 
@@ -17,9 +18,13 @@ def add_camera_options(parser: argparse.ArgumentParser) -> None:
 
 
 def camera_values(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings that the options spell, by full name.
+    """The settings that the options spell, by full name; tells what parallax remains.
 
-    :raises InputError: for a value out of range.
+    :raises InputError: for a value out of range, or a calibration that cannot be used.
     """
-    return {option.name: option.validated(getattr(arguments, option.name))
-            for option in camera_options() if hasattr(arguments, option.name)}
+    values = {option.name: option.validated(getattr(arguments, option.name))
+              for option in camera_options() if hasattr(arguments, option.name)}
+    parallax = Preparation(values).settings['registration'].describe()
+    if parallax:
+        print(parallax, file=sys.stderr)
+    return values

@@ -50,6 +50,7 @@ class LiveFusion:
         self._values = self._wanted = values
         self._preparation = Preparation(
             values, make_reader(values['input.transport'], values['input.conversion']))
+        self._say_parallax()
         self._visible_frame_id: str | None = None
         self.thermometer = Thermometer(values)
         self._measured_s = 0.0
@@ -79,6 +80,16 @@ class LiveFusion:
         """What runs, for diagnostics."""
         return self._engine_status
 
+    @property
+    def misalignment(self) -> tuple[str, float | None]:
+        """What `registration.refine` is, and how far infrared lies off, where it is known."""
+        return self._values['registration.refine'], self._preparation.misalignment_px
+
+    def _say_parallax(self) -> None:
+        text = self._preparation.settings['registration'].describe()
+        if text:
+            self._logger.info(text)
+
     def close(self) -> None:
         """Free the engine."""
         self._session.close()
@@ -100,7 +111,10 @@ class LiveFusion:
     def _take_changes(self) -> None:
         if self._values is not self._wanted:
             self._values = self._wanted
-            self._preparation.apply(self._values)
+            try:
+                self._preparation.apply(self._values)
+            except InputError as error:  # such as a calibration for images of another size
+                self._logger.error(f'cameras are prepared as before: {error}')
             self._apply_to_engine()
             self._outputs.apply(self._values)
             self.thermometer.apply(self._values)
