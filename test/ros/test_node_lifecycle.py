@@ -45,7 +45,7 @@ def test_parameters_are_validated(live):
     live.wait_until_active()
     refusals = {
         'sync__slop_s': (-0.1, 'sync.slop_s out of range Min: 0.0, Max: 10.0, value: -0.1'),
-        'engine__preset': ('papier', 'it must be one of paper, live'),
+        'engine__preset': ('papier', 'it must be one of paper, symmetric, live'),
         'engine__window': (4, 'Min: 1, max: 255, value: 4, step: 2'),
         'engine__t_max': (1000, 'engine.t_max out of range. Min: 1, Max: 999, value: 1000'),
         'engine__normalise': (1, 'engine.normalise is 1; it must be a bool, or preset'),
