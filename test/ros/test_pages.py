@@ -18,8 +18,9 @@ from dig2dig_ros.ros import detector_node, synthetic_cameras
 from dig2dig_ros.ros.node.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / 'README.md', ROOT / 'docs' / 'node.md', ROOT / 'docs' / 'middleware.md',
-         ROOT / 'docs' / 'troubleshooting.md', *sorted((ROOT / 'docs' / 'tutorials').glob('*.md'))]
+DOCS = ROOT / 'docs'
+PAGES = [ROOT / 'README.md', *sorted((DOCS / 'tutorials').glob('*.md')), *(
+    DOCS / f'{name}.md' for name in ('endurance', 'middleware', 'node', 'troubleshooting'))]
 BY_NAME = pytest.mark.parametrize('page', PAGES, ids=[path.stem for path in PAGES])
 NODE = {row.name: row for row in PARAMETERS}
 OTHERS = {row.name for row in (*synthetic_cameras.PARAMETERS, *detector_node.PARAMETERS)}
