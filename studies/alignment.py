@@ -1,0 +1,246 @@
+"""Measures alignment and calibration, writes studies/alignment.json and the table of the docs.
+
+    python studies/alignment.py [--data ../shared/data]
+
+Known warps are put back on real pairs (if the folder is there) and rendered boards calibrated.
+Labels of the pairs are off by pixels themselves, so an error is also taken against what the same
+method says of the pair before the warp ("own").
+"""
+
+import argparse
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dig2dig_ros.alignment.align import align, corner_distance
+from dig2dig_ros.alignment.calibrate import calibrate
+from dig2dig_ros.alignment.search import similarity
+from dig2dig_ros.alignment.targets import Target, find
+from dig2dig_ros.images import match_folders, read_image
+from dig2dig_ros.synthetic.boards import Board, poses, render, sample_rig
+
+ROOT = Path(__file__).resolve().parents[1]
+Pair = tuple[np.ndarray, np.ndarray]
+Method = Callable[[np.ndarray, np.ndarray], 'np.ndarray | None']
+
+
+def pairs_of(folder: Path) -> list[Pair]:
+    """Read the pairs of a folder with ir and vi."""
+    scenes, _ = match_folders([folder / 'ir', folder / 'vi'])
+    return [tuple(read_image(file) for file in files) for _, files in scenes]
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """One channel of 8 bits."""
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
+
+
+def magnitude(image: np.ndarray) -> np.ndarray:
+    """Gradient magnitude as 8 bits, which infrared and visible share more of than grey."""
+    smooth = cv2.GaussianBlur(grey(image).astype(np.float32), (0, 0), 1.5)
+    size = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    return (255 * np.clip(size / np.percentile(size, 99), 0, 1)).astype(np.uint8)
+
+
+def ours(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray | None:
+    """Return the homography of dig2dig align, accepted or not."""
+    return align([(infrared, visible)]).homography
+
+
+def ecc(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray | None:
+    """OpenCV's ECC on gradient magnitudes."""
+    try:
+        _, warp = cv2.findTransformECC(
+            magnitude(visible), magnitude(infrared), np.eye(2, 3, dtype=np.float32),
+            cv2.MOTION_EUCLIDEAN, (3, 100, 1e-5), None, 5)
+    except cv2.error:
+        return None
+    return np.linalg.inv(np.vstack([warp, [0, 0, 1]]))
+
+
+def sift(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray | None:
+    """SIFT on gradient magnitudes, ratio test, RANSAC similarity."""
+    finder = cv2.SIFT_create(3000)
+    (first, a), (second, b) = (finder.detectAndCompute(magnitude(image), None)
+                               for image in (infrared, visible))
+    if a is None or b is None or min(len(a), len(b)) < 8:
+        return None
+    matches = [m for m, n in cv2.BFMatcher().knnMatch(a, b, k=2) if m.distance < 0.85 * n.distance]
+    if len(matches) < 6:
+        return None
+    warp, _ = cv2.estimateAffinePartial2D(
+        np.float32([first[m.queryIdx].pt for m in matches]),
+        np.float32([second[m.trainIdx].pt for m in matches]), ransacReprojThreshold=4)
+    return None if warp is None else np.vstack([warp, [0, 0, 1]])
+
+
+def warped(image: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Move an image at random; returns it and the way back, 3 x 3."""
+    size = image.shape[1::-1]
+    away = similarity(random.uniform(0.95, 1.05), np.radians(random.uniform(-2, 2)),
+                      random.uniform(-20, 20, 2), size, size)
+    moved = cv2.warpAffine(image, away, size, borderMode=cv2.BORDER_REFLECT)
+    return moved, np.linalg.inv(np.vstack([away, [0, 0, 1]]))
+
+
+def put_back(pairs: list[Pair], method: Method) -> dict[str, float]:
+    """Put a known warp back, one frame at a time."""
+    random = np.random.default_rng(0)
+    labels, own, times = [], [], []
+    for infrared, visible in pairs:
+        moved, truth = warped(infrared, random)
+        start = time.process_time()
+        found = method(moved, visible)
+        times.append(1e3 * (time.process_time() - start))
+        before = method(infrared, visible)
+        size = infrared.shape[1::-1]
+        labels.append(np.inf if found is None else corner_distance(found, truth, size))
+        own.append(np.inf if found is None or before is None
+                   else corner_distance(found, before @ truth, size))
+    return {'labels_median_px': float(np.median(labels)),
+            'labels_under_2px': float(np.mean(np.array(labels) < 2)),
+            'own_median_px': float(np.median(own)),
+            'own_under_2px': float(np.mean(np.array(own) < 2)),
+            'cpu_ms': float(np.median(times))}
+
+
+def pooled(pairs: list[Pair], rounds: int) -> dict[str, dict[str, float]]:
+    """Pools of night frames against all the others of the rig."""
+    random = np.random.default_rng(1)
+    result = {}
+    for count in (1, 2, 4, 8):
+        errors, z, ncc = [], [], []
+        for _ in range(rounds):
+            order = random.permutation(len(pairs))
+            found = align([pairs[i] for i in order[:count]])
+            rest = align([pairs[i] for i in order[count:count + 16]])
+            errors.append(corner_distance(found.homography, rest.homography, (640, 480)))
+            z.append(found.z)
+            ncc.append(found.ncc)
+        result[str(count)] = {'median_px': float(np.median(errors)), 'max_px': max(errors),
+                              'least_z': min(z), 'least_ncc': min(ncc)}
+    return result
+
+
+def refused(pairs: list[Pair]) -> dict[str, int]:
+    """Wrong scenes, one frame at a time, and right ones."""
+    wrong = [align([(pairs[i][0], pairs[(i + 5) % len(pairs)][1])]).accepted
+             for i in range(len(pairs))]
+    right = [align([pair]).accepted for pair in pairs]
+    return {'wrong': len(wrong), 'wrong_accepted': sum(wrong), 'right': len(right),
+            'right_accepted': sum(right)}
+
+
+def boards(folder: Path) -> dict[str, int]:
+    """How many real thermal boards are found, by us and with the flags of ROS's calibrator."""
+    target = Target('chessboard', (6, 4), 0.055)
+    flags = (cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE
+             | cv2.CALIB_CB_FAST_CHECK)
+    images = [read_image(path) for path in sorted((folder / 'ir').iterdir())]
+    return {'views': len(images), 'ours': sum(find(target, image) is not None for image in images),
+            'ros_flags': sum(cv2.findChessboardCorners(grey(image), (6, 4), flags=flags)[0]
+                             for image in images)}
+
+
+def rendered(kind: str, count: int) -> dict[str, float]:
+    """Calibrate rendered boards of known cameras."""
+    truth, board = sample_rig(kind), Board('chessboard', (6, 4), 0.055)
+    scenes = []
+    with tempfile.TemporaryDirectory() as place:
+        for index, pose in enumerate(poses(truth, board, count, fill=0.5)):
+            files = [Path(place) / f'{index}{side}.png' for side in 'iv']
+            for file, image in zip(files, render(truth, board, pose, index), strict=True):
+                cv2.imwrite(str(file), image)
+            scenes.append((str(index), files))
+        found = calibrate(Target('chessboard', (6, 4), 0.055), scenes)
+    turn = cv2.Rodrigues(found.rig.rotation @ truth.rotation.T)[0]
+    length = np.linalg.norm(truth.translation)
+    return {'views': count, 'infrared_rms_px': found.rms_px[0],
+            'transfer_median_px': float(np.median(found.transfer_px)),
+            'transfer_p95_px': float(np.percentile(found.transfer_px, 95)),
+            'rotation_deg': float(np.degrees(np.linalg.norm(turn))),
+            'baseline_percent': float(100 * abs(np.linalg.norm(found.rig.translation) / length - 1)
+                                      )}
+
+
+def measure(data: Path) -> Iterator[dict]:
+    """Measure everything; gives what there is so far after each part."""
+    result: dict = {'rendered': {kind: rendered(kind, 20) for kind in ('boson', 'lepton')}}
+    yield result
+    if not data.is_dir():
+        return
+    board = data / 'unaligned' / 'target_lepton_zed'
+    result['boards'] = boards(board)
+    scenes, _ = match_folders([board / side for side in ('ir', 'vi')])
+    real = calibrate(Target('chessboard', (6, 4), 0.055), scenes)
+    result['real_board'] = {'infrared_rms_px': real.rms_px[0],
+                            'transfer_median_px': float(np.median(real.transfer_px))}
+    sets = {name: pairs_of(data / 'dev_pairs' / name) for name in ('RoadScene', 'MSRS')}
+    result['put_back'] = {name: {} for name in sets}
+    for title, method in (('dig2dig align', ours), ('SIFT', sift), ('ECC', ecc)):
+        for name, pairs in sets.items():
+            result['put_back'][name][title] = put_back(pairs, method)
+            yield result
+    result['refused'] = {name: refused(pairs) for name, pairs in sets.items()}
+    yield result
+    labelled = data / 'labelled' / 'MSRS'
+    night = [tuple(read_image(labelled / side / path.name) for side in ('ir', 'vi'))
+             for path in sorted((labelled / 'ir').glob('*N.png'))]
+    result['pooled_night'] = pooled(night, 6)
+    yield result
+
+
+def table(result: dict) -> str:
+    """The document's table."""
+    lines = ['| what | measured |', '|---|---|']
+    for name, methods in result.get('put_back', {}).items():
+        lines += [f'| one frame, {name}, {title}: known warp put back, against labels / own; '
+                  f'share under 2 px; CPU time | {m["labels_median_px"]:.2f} / '
+                  f'{m["own_median_px"]:.2f} px; {m["labels_under_2px"]:.0%} / '
+                  f'{m["own_under_2px"]:.0%}; {m["cpu_ms"]:.0f} ms |'
+                  for title, m in methods.items()]
+    for count, m in result.get('pooled_night', {}).items():
+        lines.append(f'| {count} night frames against 16 others of the rig: median, largest | '
+                     f'{m["median_px"]:.2f}, {m["max_px"]:.2f} px (z at least {m["least_z"]:.0f}) '
+                     '|')
+    for name, m in result.get('refused', {}).items():
+        lines.append(f'| {name}, one frame: wrong scenes accepted, right ones accepted | '
+                     f'{m["wrong_accepted"]} of {m["wrong"]}, {m["right_accepted"]} of '
+                     f'{m["right"]} |')
+    if 'boards' in result:
+        m = result['boards']
+        lines.append(f'| real 120x160 thermal boards found: ours, flags of ROS\'s calibrator | '
+                     f'{m["ours"]}, {m["ros_flags"]} of {m["views"]} |')
+    if 'transfer_median_px' in result.get('real_board', {}):
+        m = result['real_board']
+        lines.append(f'| calibrated from them: infrared rms, held-out transfer | '
+                     f'{m["infrared_rms_px"]:.2f}, {m["transfer_median_px"]:.2f} px |')
+    for kind, m in result['rendered'].items():
+        lines.append(f'| {m["views"]} rendered boards, {kind}: held-out transfer median, p95; '
+                     f'rotation; baseline length | {m["transfer_median_px"]:.2f}, '
+                     f'{m["transfer_p95_px"]:.2f} px; {m["rotation_deg"]:.3f} deg; '
+                     f'{m["baseline_percent"]:.1f} % |')
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', type=Path, default=ROOT.parent / 'shared' / 'data')
+    page = ROOT / 'docs' / 'alignment.md'
+    for result in measure(parser.parse_args().data):
+        (ROOT / 'studies' / 'alignment.json').write_text(json.dumps(result, indent=1) + '\n')
+        parts = re.split(r'(?<=<!-- measured -->\n).*?(?=\n<!-- /measured -->)',
+                         page.read_text(), flags=re.S)
+        page.write_text(table(result).join(parts))
+    print(table(result))
+
+
+if __name__ == '__main__':
+    main()
