@@ -64,7 +64,12 @@ class FusionEngine:
         """Fuse an empty frame of that size, so that the first real one is not slow."""
         pipeline = self._pipeline(self.settings, height, width)
         size = (pipeline.size.height, pipeline.size.width)
-        self._prior.specialise(pipeline.level_calls((0,) * source_count), *size)
+        images = pipeline.level_calls((0,) * source_count)
+        self._prior.specialise(images, *size)
+        if pipeline.reference_of(source_count) is not None:
+            # A noisy camera brings one image more, and nobody waits for it then.
+            for noisy in range(1, source_count + 1):
+                self._prior.specialise(images + noisy, *size)
         if pipeline.step_calls():
             self._prior.specialise(1, *size)
         self.fuse([np.zeros((height, width), np.uint8)] * source_count)

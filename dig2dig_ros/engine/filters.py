@@ -1,5 +1,7 @@
 """Windows over maps, at a cost that does not grow with the window."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
@@ -21,12 +23,24 @@ def smooth(maps: torch.Tensor, window: int) -> torch.Tensor:
         return maps
     if window < 2 * REDUCTION:
         return box_mean(box_mean(maps, window), window)
-    reduced = functional.avg_pool2d(
-        maps, REDUCTION, ceil_mode=True, count_include_pad=False)
+    return enlarge(reduced(maps, window), maps.shape[-2:])
+
+
+def reduced(maps: torch.Tensor, window: int) -> torch.Tensor:
+    """The same window, with the result left at a quarter of the resolution.
+
+    :param maps: E x K x H x W.
+    :param window: as for `smooth`; one below 8 is as wide as a reduced pixel.
+    :returns: E x K x ceil(H / 4) x ceil(W / 4).
+    """
+    maps = functional.avg_pool2d(maps, REDUCTION, ceil_mode=True, count_include_pad=False)
     side = 2 * round((window / REDUCTION - 1) / 2) + 1
-    return functional.interpolate(
-        box_mean(box_mean(reduced, side), side), maps.shape[-2:], mode='bilinear',
-        align_corners=False)
+    return maps if side < 3 else box_mean(box_mean(maps, side), side)
+
+
+def enlarge(maps: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Bring E x K x h x w maps to a size, bilinearly."""
+    return functional.interpolate(maps, tuple(size), mode='bilinear', align_corners=False)
 
 
 def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ and the last one ends at the clean source, where the divergence is 0 and nothing
 Shapes: E levels, K sources, D noise draws, H x W pixels. All tensors are float32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -61,18 +61,19 @@ def denoise_levels(
 
 
 def information_gain(
-        estimates: torch.Tensor, sources: torch.Tensor, divergence: str,
-        window: int) -> torch.Tensor:
+        estimates: torch.Tensor, sources: torch.Tensor, divergence: str, window: int,
+        average: Callable[[torch.Tensor, int], torch.Tensor] = smooth) -> torch.Tensor:
     """DIG_k(e) = l(c_hat_k^{t_e}, c_k) - l(c_hat_k^{t_e+1}, c_k) for every level (Eq. 8).
 
     :param estimates: E x K x H x W, at falling timesteps; the clean source follows the last.
     :param sources: K x H x W.
     :param divergence: `l2`, `l1` or `ssim` (Table 3).
     :param window: side of the box that averages l (see `smooth`), in pixels, odd.
+    :param average: `smooth`, or `reduced` for maps at a quarter of the resolution.
     :returns: E x K x H x W. Sums over e to the divergence of the first level.
     """
     losses = pixel_divergence(estimates, sources.expand_as(estimates), divergence)
-    losses = smooth(losses, window)
+    losses = average(losses, window)
     gain = losses.clone()
     gain[:-1] -= losses[1:]
     return gain

@@ -11,15 +11,13 @@ import torch
 
 from dig2dig_ros.engine.guidance import make_guide
 from dig2dig_ros.engine.information_gain import denoise_levels, fusion_weights, information_gain
-from dig2dig_ros.engine.ladder import bands_of, base_weights, fuse_bands
+from dig2dig_ros.engine.ladder import base_weights, fuse_bands
 from dig2dig_ros.engine.noise import deviation
 from dig2dig_ros.engine.reference import (
-    band_scales,
+    INFRARED,
+    VISIBLE,
     normalised,
-    novelty,
-    reference_base,
-    reference_weights,
-    trust,
+    weigh_against,
     within_range,
 )
 from dig2dig_ros.engine.resolution import WorkingSize
@@ -29,7 +27,7 @@ from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.settings import FusionSettings
 
 # Which of an infrared and a visible image is the reference.
-REFERENCES = {'infrared': 0, 'visible': 1}
+REFERENCES = {'infrared': INFRARED, 'visible': VISIBLE}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +40,7 @@ class Weighed:
         weights: DIG weights of every level, E x K x h x w, summing to 1 over K.
         scales: factors on the bands, E x K; 1 where there is no reference.
         base: weights of the coarsest level in the ladder, K x h x w, summing to 1.
+        bodies: added to that level, h x w (`reference.hot_bodies`); 0 where there is no reference.
     """
 
     estimates: torch.Tensor
@@ -49,6 +48,7 @@ class Weighed:
     weights: torch.Tensor
     scales: torch.Tensor
     base: torch.Tensor
+    bodies: torch.Tensor
 
     @property
     def shares(self) -> torch.Tensor:
@@ -111,29 +111,23 @@ class FusionPipeline:
         settings, reference = self.settings, self.reference_of(len(sources))
         estimates, clean = denoise_levels(
             self._prior, sources, self.schedule.levels, self._draws, clean_ends)
-        gain = information_gain(estimates, clean, settings.divergence, settings.window)
-        scales = torch.ones_like(estimates[..., 0, 0])
+        scales, bodies = torch.ones_like(estimates[..., 0, 0]), torch.zeros_like(clean[0])
         if settings.weighting == 'uniform':
             weights = torch.full_like(estimates, 1 / len(sources))
             base = weights[0]
         elif reference is None:
+            gain = information_gain(estimates, clean, settings.divergence, settings.window)
             weights = fusion_weights(gain, settings.temperature, settings.normalise)
             base = base_weights(
                 estimates[0], settings.window, settings.base_temperature, settings.normalise)
         else:
-            believed = trust(estimates[0], clean, [deviation(end) for end in clean_ends],
-                             reference, valid)
-            bands = bands_of(estimates, clean)
-            if valid is not None:
-                bands = bands * (valid > 0)
-            scales = band_scales(bands, reference)
-            novel = novelty(bands, reference, settings.window)
-            weights = reference_weights(
-                gain, novel, scales, believed, reference, settings.temperature)
-            base = reference_base(believed, reference)
+            noise = [deviation(end) for end in clean_ends]
+            against = weigh_against(estimates, clean, noise, reference, valid, settings)
+            weights, base = against.weights, against.base
+            scales, bodies = against.scales, against.bodies
         if valid is not None:
             weights, base = normalised(weights * valid, dim=1), normalised(base * valid, dim=0)
-        return Weighed(estimates, clean, weights, scales, base)
+        return Weighed(estimates, clean, weights, scales, base, bodies)
 
     def ladder(self, weighed: Weighed) -> torch.Tensor:
         """The one-pass fusion, h x w in [-1, 1]."""
@@ -142,7 +136,7 @@ class FusionPipeline:
                 weighed.estimates, weighed.clean, weighed.weights, weighed.base).clamp_(-1, 1)
         return within_range(fuse_bands(
             weighed.estimates, weighed.clean, weighed.weights * weighed.scales[..., None, None],
-            weighed.base))
+            weighed.base).add_(weighed.bodies))
 
     def sample(
             self, weighed: Weighed, guess: torch.Tensor | None = None,

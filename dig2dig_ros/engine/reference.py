@@ -18,8 +18,13 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from dig2dig_ros.engine.filters import REDUCTION, box_mean, smooth
+from dig2dig_ros.engine.filters import REDUCTION, box_mean, enlarge, reduced
+from dig2dig_ros.engine.information_gain import information_gain
+from dig2dig_ros.engine.ladder import bands_of
+from dig2dig_ros.settings import FusionSettings
 
+# Which of an infrared and a visible image.
+INFRARED, VISIBLE = 0, 1
 GREY = 1 / 127.5  # one of 255 grey levels
 # How far the other source's bands are raised to the deviation of the reference's: infrared of 8
 # bits uses little of its range. Never lowered: a hot target keeps its contrast.
@@ -39,45 +44,98 @@ BLIND, SEEING = 1.0 * GREY, 3.0 * GREY
 NOISE_LEFT = 0.2
 # A covered part of the reference: black, to these local means.
 COVERED, OPEN = 1 * GREY, 5 * GREY
+# Hot bodies: the surround as a share of the frame's height; the window in pixels over which their
+# energy is compared; by how many mean energies they must win; and the grey levels above the
+# surround over which they set in.
+SURROUND = 1 / 10
+BODY_WINDOW = 25
+BODY_START = 3.0
+BODY_EDGE = 8 * GREY
 VARIANCE_FLOOR = GREY ** 2 / 100
 
 
 @dataclasses.dataclass(frozen=True)
-class Trust:
-    """How far each source is to be believed, whatever it gains.
+class Against:
+    """How a source is weighed against the reference.
 
     Attributes:
-        sight: 2 x h x w in (0, 1]: next to 0 where a source sees nothing at all.
-        lead: h x w in [0, 1]: the reference's head start, faded where it is dark or glaring.
+        weights: of the bands, E x 2 x h x w, summing to 1 over the sources.
+        scales: factors on the bands, E x 2.
+        base: weights of the coarsest level, 2 x h x w, summing to 1.
+        bodies: added to the coarsest level, h x w: hot bodies wider than a band.
     """
 
-    sight: torch.Tensor
-    lead: torch.Tensor
+    weights: torch.Tensor
+    scales: torch.Tensor
+    base: torch.Tensor
+    bodies: torch.Tensor
 
 
-def trust(base: torch.Tensor, sources: torch.Tensor, noise: Sequence[float], reference: int,
-          valid: torch.Tensor | None) -> Trust:
-    """Look at two sources as a whole and at the reference's exposure.
+def weigh_against(
+        estimates: torch.Tensor, clean: torch.Tensor, noise: Sequence[float], reference: int,
+        valid: torch.Tensor | None, settings: FusionSettings) -> Against:
+    """Weigh two sources, one of them the reference.
 
-    :param base: coarsest level of each, 2 x h x w.
-    :param sources: their clean ends, 2 x h x w.
-    :param noise: standard deviation of each one's noise, 2.
-    :param reference: index of the reference.
+    All maps are made at a quarter of the resolution, which is what their windows leave of it.
+
+    :param estimates: c_hat of every level, E x 2 x h x w.
+    :param clean: the sources without their noise, 2 x h x w.
+    :param noise: standard deviation of the noise that each had, 2.
     :param valid: 2 x h x w, or None.
     """
+    size, window = clean.shape[-2:], settings.window
+    bands = bands_of(estimates, clean)
+    if valid is not None:
+        bands = bands * (valid > 0)
+    gain = information_gain(estimates, clean, settings.divergence, window, reduced)
+    scales = band_scales(bands, reference)
+    small_base, small_clean = reduced(torch.stack([estimates[0], clean]), 1)
+    small_valid = None if valid is None else reduced(valid[None], 1)[0]
+    exposure = _around(small_clean[reference], NEIGHBOURHOOD)
+    sight = _sight(small_base, small_clean, exposure, noise, reference, small_valid)
+    weights = reference_weights(
+        gain, novelty(bands, reference, window), scales, sight, exposure, reference,
+        settings.temperature)
+    own = sight[reference]
+    base = own / (own + (1 - own) * sight[1 - reference])
+    bodies = torch.zeros(1, 1, *size, device=clean.device)
+    if reference == VISIBLE:
+        bodies = enlarge(hot_bodies(small_base, small_valid)[None, None], size)
+    return Against(
+        _both(enlarge(weights[:, None], size)[:, 0], reference), scales,
+        _both(enlarge(base[None, None], size)[0], reference)[0], bodies[0, 0])
+
+
+def _both(own: torch.Tensor, reference: int) -> torch.Tensor:
+    """Weights of both sources from the reference's: E x h x w to E x 2 x h x w."""
+    pair = (own, 1 - own) if reference == 0 else (1 - own, own)
+    return torch.stack(pair, dim=1)
+
+
+def _around(maps: torch.Tensor, share: float) -> torch.Tensor:
+    """Mean of ... x h x w maps over a window that is a share of their height, applied twice."""
+    window = 2 * round(maps.shape[-2] * share / 2) + 1
+    return box_mean(box_mean(maps, window), window)
+
+
+def _sight(
+        base: torch.Tensor, clean: torch.Tensor, exposure: torch.Tensor, noise: Sequence[float],
+        reference: int, valid: torch.Tensor | None) -> torch.Tensor:
+    """Whether each source sees anything.
+
+    :param exposure: local mean of the reference, h x w.
+    :returns: 2 x h x w in (0, 1], next to 0 where a source sees nothing.
+    """
     # The prior's estimate of a flat image is not flat, and a noisy image's clean end may not be.
-    spread = torch.minimum(_spread(base, valid), _spread(sources, valid))
+    spread = torch.minimum(_spread(base, valid), _spread(clean, valid))
     sight = torch.stack([
-        _rise(each - NOISE_LEFT * level, BLIND, SEEING).expand(base.shape[1:])
+        _rise(each - NOISE_LEFT * level, BLIND, SEEING).expand_as(exposure)
         for each, level in zip(spread, noise, strict=True)])
-    window = 2 * round(base.shape[-2] * NEIGHBOURHOOD / 2) + 1
-    exposure = smooth(sources[None, reference:reference + 1], window)[0, 0]
     sight[reference] *= _rise(exposure + 1, COVERED, OPEN)
-    lead = _rise(exposure + 1, DARK, LIT) * ((1 - exposure) / GLARE).clamp(0, 1)
     # Where neither sees, the reference is the picture.
     floor = torch.full((2, 1, 1), 1e-6, device=base.device)
     floor[reference] = 1e-3
-    return Trust(torch.maximum(sight, floor), lead)
+    return torch.maximum(sight, floor)
 
 
 def _spread(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
@@ -96,14 +154,14 @@ def _rise(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 def novelty(bands: torch.Tensor, reference: int, window: int) -> torch.Tensor:
-    """1 - rho^2 of the other source's bands given the reference's, E x h x w in [0, 1].
+    """1 - rho^2 of the other source's bands given the reference's, E x h/4 x w/4 in [0, 1].
 
     :param bands: E x 2 x h x w.
     :param window: of the regression, as for the gains.
     """
     other, own = bands[:, 1 - reference], bands[:, reference]
     products = torch.stack([other * own, other.square(), own.square()], dim=1)
-    shared, other_power, own_power = smooth(products, window).unbind(dim=1)
+    shared, other_power, own_power = reduced(products, window).unbind(dim=1)
     powers = (other_power + VARIANCE_FLOOR) * (own_power + VARIANCE_FLOOR)
     return (1 - shared.square() / powers).clamp(0, 1)
 
@@ -118,36 +176,48 @@ def band_scales(bands: torch.Tensor, reference: int) -> torch.Tensor:
 
 
 def reference_weights(
-        gain: torch.Tensor, novel: torch.Tensor, scales: torch.Tensor, believed: Trust,
-        reference: int, temperature: float) -> torch.Tensor:
-    """Eq. 11 for two sources with a conditional gain and a head start.
+        gain: torch.Tensor, novel: torch.Tensor, scales: torch.Tensor, sight: torch.Tensor,
+        exposure: torch.Tensor, reference: int, temperature: float) -> torch.Tensor:
+    """Eq. 11 for two sources with a conditional gain and a head start: the reference's weight.
 
     :param gain: DIG of each source by itself, E x 2 x h x w.
     :param novel: see `novelty`.
     :param scales: see `band_scales`.
     :param temperature: in mean gains of the frame.
-    :returns: E x 2 x h x w in [0, 1], summing to 1 over the sources.
+    :returns: E x h x w in (0, 1); the rest is the other source's.
     """
     other = 1 - reference
     own = gain[:, reference]
     against = gain[:, other] * novel * scales[:, other, None, None] ** (2 * SCALE_SHARE)
     unit = ((own.abs() + against.abs()).mean(dim=(-2, -1), keepdim=True) / 2).clamp_min(1e-12)
-    share = torch.sigmoid(
-        (against - own - HEAD_START * believed.lead * unit) / (temperature * unit))
+    lead = _rise(exposure + 1, DARK, LIT) * ((1 - exposure) / GLARE).clamp(0, 1)
+    share = torch.sigmoid((own - against + HEAD_START * lead * unit) / (temperature * unit))
     # Neither is nothing: the one may be all that is valid at a pixel.
     share = share.clamp(1e-6, 1 - 1e-6)
-    weights = torch.empty_like(gain)
-    weights[:, other], weights[:, reference] = share, 1 - share
-    return normalised(weights * believed.sight, dim=1)
+    seen = share * sight[reference]
+    return seen / (seen + (1 - share) * sight[other])
 
 
-def reference_base(believed: Trust, reference: int) -> torch.Tensor:
-    """Weights of the coarsest level, 2 x h x w: the reference's, where it sees."""
-    own = believed.sight[reference]
-    share = own / (own + (1 - own) * believed.sight[1 - reference])
-    base = torch.empty_like(believed.sight)
-    base[reference], base[1 - reference] = share, 1 - share
-    return base
+def hot_bodies(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
+    """What the coarsest level of infrared has above its surround, where it is strong.
+
+    The bands hold the outline of a near person and not the body, and the reference's base may be
+    dark there: a figure in pieces. So the share of the base between the level and its own surround
+    is taken from infrared where that is much stronger there than in the visible base.
+
+    :param base: 2 x h x w, infrared first, at a quarter of the resolution; so is `valid`.
+    :returns: to be added to the fused base, h x w.
+    """
+    infrared, visible = base - _around(base, SURROUND)
+    if valid is not None:
+        infrared = infrared * (valid[0] > 0.99)
+    hot = infrared.clamp_min(0)
+    side = 2 * (BODY_WINDOW // (2 * REDUCTION)) + 1
+    energy = torch.stack([hot.square(), visible.square()])
+    energy = box_mean(box_mean(energy, side), side)
+    unit = energy.mean().clamp_min(1e-12)
+    share = torch.sigmoid((energy[0] - energy[1] - BODY_START * unit) / (BODY_START / 5 * unit))
+    return share * (hot / BODY_EDGE).clamp(0, 1) * (hot - visible)
 
 
 def normalised(weights: torch.Tensor, dim: int) -> torch.Tensor:
@@ -164,8 +234,9 @@ def within_range(fused: torch.Tensor) -> torch.Tensor:
     :param fused: h x w.
     :returns: h x w in [-1, 1].
     """
+    if not fused.is_cuda and fused.max() <= 1:
+        return fused.clamp_(-1, 1)
     excess = functional.max_pool2d((fused - 1).clamp_min(0)[None, None], REDUCTION, ceil_mode=True)
     peak = functional.max_pool2d(excess, 3, stride=1, padding=1)
-    way = functional.interpolate(
-        box_mean(box_mean(peak, 3), 3), fused.shape, mode='bilinear', align_corners=False)
+    way = enlarge(box_mean(box_mean(peak, 3), 3), fused.shape)
     return (fused - way[0, 0]).clamp_(-1, 1)
