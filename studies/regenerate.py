@@ -147,7 +147,7 @@ def table(folder: Path, metrics: Sequence[str] = (*QUALITY, 'network_calls')) ->
 def people(data: Path, sources: list[str], shipped: Path, work: Path) -> str:
     """What the detector finds in the sources and in the images of a study, as Markdown."""
     grey = {'visible': work / 'all_pairs/visible', 'one-pass': shipped / 'one-pass'}
-    views = {view: shipped / view for view in ('default', 'one-pass')}
+    views = {view: shipped / view for view in ('DIG-15', 'one-pass')}
     for view, folder in grey.items():
         views[f'{view}, as grey image'] = place = work / f'grey_{view}'
         for stem, path in images_by_stem(folder).items():
