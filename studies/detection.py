@@ -2,7 +2,8 @@
 
     python studies/detection.py DATA [--quick]
 
-DATA has labelled/{MSRS,LLVIP_small}/{ir,vi,labels} and detector/{yolox_nano,yolov8n_int8}.onnx.
+DATA has labelled/{MSRS,LLVIP_small}/{ir,vi,labels}, detector/{yolox_nano,yolov8n_int8}.onnx, and
+dev_pairs/*/{ir,vi}, of whose hot regions it tells how much contrast the fused image keeps.
 Prints, for each noise of --noise, AP50 by detector, set and class, and the mean over detectors of
 the mean of person (over the sets) and car, for the fused image (by the options of the engine),
 each camera, pixelwise mean and maximum, and late fusion (the detector run on both cameras).
@@ -33,6 +34,8 @@ from dig2dig_ros.evaluation.detection.labelled_sets import (
 from dig2dig_ros.evaluation.detection.truth import Truth, read_truth
 from dig2dig_ros.evaluation.detection.views import Observer
 from dig2dig_ros.evaluation.documents import write_json
+from dig2dig_ros.evaluation.hot_contrast import hot_contrasts
+from dig2dig_ros.evaluation.metrics import luminance
 from dig2dig_ros.evaluation.noise import MODELS, CameraNoise
 from dig2dig_ros.evaluation.tables import align
 from dig2dig_ros.images import match_folders, read_image, to_8_bit, write_image
@@ -76,9 +79,23 @@ def main() -> int:
             for view, row in rows.items()}
         if not arguments.no_pictures:
             pictures(arguments.data, fuse, noise, detectors, arguments.work / 'pictures' / text)
-    write_json(arguments.work / 'detection.json', {'noise_model': arguments.noise_model,
-                                                   'quick': arguments.quick, 'noise': document})
+    kept = kept_contrasts(arguments.data, fuse)
+    print(f'hot regions keep {np.median(kept):.2f} of their contrast (median of {len(kept)})')
+    write_json(arguments.work / 'detection.json', {
+        'noise_model': arguments.noise_model, 'quick': arguments.quick, 'noise': document,
+        'hot_contrast': {'median': float(np.median(kept)), 'regions': len(kept)}})
     return 0
+
+
+def kept_contrasts(data: Path, fuse: Fuse) -> list[float]:
+    """What the fused images of DATA/dev_pairs keep of each hot region's contrast."""
+    kept = []
+    for folder in sorted((data / 'dev_pairs').iterdir()):
+        for _, paths in match_folders([folder / 'ir', folder / 'vi'])[0]:
+            infrared, visible = (to_8_bit(read_image(path)) for path in paths)
+            views = fuse(infrared, visible), infrared, visible
+            kept += hot_contrasts(*map(luminance, views))
+    return kept
 
 
 def pictures(data: Path, fuse: Fuse, noise: CameraNoise, detectors: Mapping[str, Observer],
