@@ -54,10 +54,11 @@ class FusionSettings:
         'high averages', paper='1 (Eq. 11 has none)', bounds=(1e-4, 1e4))
     base_temperature: float = option(
         2.5, 'the same for the coarsest level of the ladder: high mixes the overall brightness '
-        'of the sources more evenly', bounds=(1e-4, 1e4))
+        'of the sources more evenly; with a reference the brightness is its own', bounds=(1e-4, 1e4))
     normalise: bool = option(
         True, 'measure DIG in units of its mean magnitude in the frame, so that temperature '
-        'means the same at every level and for every divergence',
+        'means the same at every level and for every divergence; with a reference it always '
+        'is',
         paper='false (Eq. 11 takes DIG as it is)')
     window: int = option(
         11, 'side of the box that averages l, applied twice; 1: none', bounds=(1, 255), step=2,
