@@ -94,7 +94,7 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
 
 def test_status_warns_beyond_three_pixels():
     pytest.importorskip('diagnostic_msgs')
-    from dig2dig_ros.ros.node.alignment_status import alignment_statuses
+    from dig2dig_ros.ros.node.diagnostics import alignment_statuses
     assert alignment_statuses('node', 'off', 9.0) == []
     for off_px, level, words in ((None, b'\x00', 'not measured'), (2.0, b'\x00', 'measured'),
                                  (4.04, b'\x01', '4.0 px off')):

@@ -72,24 +72,13 @@ def calibrate(target: Target, scenes: Sequence[tuple[str, Sequence]]) -> Calibra
             f'of {len(names)} views (infrared in {_count(found[0])}, visible in '
             f'{_count(found[1])}), {LEAST_VIEWS} are the least and 15 are good; check --size, '
             'heat the board, and hold all of it in both pictures')
-    cameras, rms = [], []
-    for side, camera in enumerate(CAMERAS):
-        seen = [(name, each) for name, each in zip(names, found[side], strict=True) if each]
-        try:
-            solved = solve_camera(
-                sizes[side], [name for name, _ in seen],
-                [target.points[each.indices] for _, each in seen],
-                [each.pixels for _, each in seen])
-        except InputError as error:
-            raise InputError(f'{camera}: {error}') from error
-        cameras.append(solved.model)
-        rms.append(solved.rms_px)
-        dropped |= {name: f'{camera} corners do not fit the lens' for name in solved.dropped
-                    if name not in dropped}
-    views = [view for view in joined(target, names, *found, tuple(cameras))
+    cameras, rms, unfit = _solve_cameras(target, names, found, sizes)
+    for name, reason in unfit.items():
+        dropped.setdefault(name, reason)
+    views = [view for view in joined(target, names, *found, cameras)
              if view.name not in dropped]
     _require_views(views, dropped)
-    solved = solve_rig(tuple(cameras), views)
+    solved = solve_rig(cameras, views)
     dropped |= {name: 'does not fit the pose between the cameras' for name in solved.dropped}
     views = [view for view in views if view.name not in dropped]
     _require_views(views, dropped)
@@ -103,8 +92,8 @@ def calibrate(target: Target, scenes: Sequence[tuple[str, Sequence]]) -> Calibra
     (errors, spread), together = min(
         ((_held_out(solved.model, views, depth, choice), choice) for choice in (False, True)),
         key=lambda each: np.nan_to_num(np.median(each[0][0]), nan=np.inf))
-    rig = solve_rig(tuple(cameras), views, False, together).model
-    return Calibration(rig, tuple(rms), errors, views, both, len(names), dropped,
+    rig = solve_rig(cameras, views, False, together).model
+    return Calibration(rig, rms, errors, views, both, len(names), dropped,
                        grids, spread, depth)
 
 
@@ -132,6 +121,30 @@ def _find_all(target: Target, scenes: Sequence[tuple[str, Sequence]]
                         f'corners; --size is {target.size[0]}x{target.size[1]}')
             found[side].append(each)
     return found, sizes
+
+
+def _solve_cameras(target: Target, names: Sequence[str], found: Sequence[list[Found | None]],
+                   sizes: Sequence[tuple[int, int]]
+                   ) -> tuple[tuple[Camera, Camera], tuple[float, float], dict[str, str]]:
+    """Solve for each lens.
+
+    :returns: the cameras, the rms of their corners, and why views were left out.
+    """
+    cameras, rms, dropped = [], [], {}
+    for side, camera in enumerate(CAMERAS):
+        seen = [(name, each) for name, each in zip(names, found[side], strict=True) if each]
+        try:
+            solved = solve_camera(
+                sizes[side], [name for name, _ in seen],
+                [target.points[each.indices] for _, each in seen],
+                [each.pixels for _, each in seen])
+        except InputError as error:
+            raise InputError(f'{camera}: {error}') from error
+        cameras.append(solved.model)
+        rms.append(solved.rms_px)
+        dropped |= {name: f'{camera} corners do not fit the lens' for name in solved.dropped
+                    if name not in dropped}
+    return tuple(cameras), tuple(rms), dropped
 
 
 def _missing(sides: Sequence[Found | None]) -> str:

@@ -90,7 +90,7 @@ class Registration:
         :param corrected: False leaves out what `correct` was given.
         :returns: the aligned image, 0 where infrared does not reach, and a bool H x W that is
             False there; None where it reaches everywhere. With the identity and equal sizes the
-            image is `infrared` itself. The mask is shared between calls and read-only.
+            image is `infrared` itself. The mask is the caller's own.
         :raises InputError: for sizes that this is not made for.
         """
         sizes = (*infrared.shape[:2], height, width)
@@ -104,7 +104,7 @@ class Registration:
             self._moved = self._make_map(np.linalg.inv(self._correction))
         pixels, valid = self._moved if corrected else self._fixed
         return cv2.remap(infrared, *pixels, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
-                         borderValue=0), valid
+                         borderValue=0), None if valid is None else valid.copy()
 
     def _prepare(self, infrared_height: int, infrared_width: int, height: int,
                  width: int) -> None:
@@ -136,7 +136,6 @@ class Registration:
         # The outer half of a border pixel belongs to it: clamp, or it would blend with black.
         x = np.where(valid, x.clip(0, infrared_width - 1), -2)
         y = np.where(valid, y.clip(0, infrared_height - 1), -2)
-        valid.flags.writeable = False
         return (cv2.convertMaps(x.astype(np.float32), y.astype(np.float32), cv2.CV_16SC2),
                 None if valid.all() else valid)
 

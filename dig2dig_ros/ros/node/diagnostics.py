@@ -15,6 +15,7 @@ from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.topics import CAMERAS
 
+MISALIGNED_PX = 3.0
 LATENCIES = {
     'latency stamp to publish': 'stamp_ms',
     'latency receive to publish': 'receive_ms',
@@ -68,6 +69,27 @@ def temperature_status(node_name: str, thermometer: Thermometer) -> DiagnosticSt
     return status(f'{node_name}: temperature', level, message, values)
 
 
+def alignment_statuses(node_name: str, refine: str, off_px: float | None
+                       ) -> list[DiagnosticStatus]:
+    """Describe what `registration.refine` found; nothing where it is off.
+
+    :param off_px: see `Preparation.misalignment_px`.
+    """
+    if refine == 'off':
+        return []
+    level, message = DiagnosticStatus.OK, 'measured from the pictures'
+    if off_px is None:
+        message = 'not measured: too few pictures yet, or too little in them'
+    elif off_px > MISALIGNED_PX:
+        level = DiagnosticStatus.WARN
+        message = f'infrared lies {off_px:.1f} px off; ' + (
+            'being corrected' if refine == 'slow' else
+            'align the cameras anew (dig2dig align), or set registration.refine to slow')
+    return [status(f'{node_name}: alignment', level, message, {
+        'misalignment (px)': 'unknown' if off_px is None else f'{off_px:.2f}',
+        'registration.refine': refine})]
+
+
 def fusion_values(statistics: Statistics, engine: Mapping[str, str]) -> dict[str, str]:
     """Gather the figures of the fusion, as text."""
     counts = statistics.counts
@@ -117,6 +139,8 @@ def report(node_name: str, stamp: Time, statistics: Statistics, verdict: tuple[b
                     for name, camera in inputs.cameras.items()]
     if fusion is not None and fusion.thermometer.radiometric:
         statuses.append(temperature_status(node_name, fusion.thermometer))
+    if fusion is not None:
+        statuses += alignment_statuses(node_name, *fusion.misalignment)
     message = DiagnosticArray(
         status=[status(f'{node_name}: fusion', level, text, values), *statuses])
     message.header.stamp = stamp

@@ -21,7 +21,6 @@ from dig2dig_ros import topics
 from dig2dig_ros.cpu_threads import let_idle_threads_sleep
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node import diagnostics
-from dig2dig_ros.ros.node.alignment_status import alignment_statuses
 from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.engine_session import EngineSession
 from dig2dig_ros.ros.node.health import Recent
@@ -234,8 +233,6 @@ class FusionNode(LifecycleNode):
         message = diagnostics.report(
             name, self.get_clock().now().to_msg(), self._statistics, self._verdict(),
             self._inputs, self._fusion)
-        if self._fusion is not None:
-            message.status += alignment_statuses(name, *self._fusion.misalignment)
         for status in message.status:
             status.hardware_id = str(self.get_parameter('hardware_id').value)
         self._diagnostics.publish(message)
