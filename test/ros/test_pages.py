@@ -114,6 +114,15 @@ def test_counters_named_are_counted(page):
 
 
 @BY_NAME
+def test_figures_of_the_cameras_are_reported(page):
+    """Such as `infrared noise (grey levels)`."""
+    for word in quoted(page):
+        match = re.fullmatch(r'(?:infrared|visible) (.+ \(.+\))', word)
+        if match:
+            assert match[1] in CODE, word
+
+
+@BY_NAME
 def test_links_lead_somewhere(page):
     for target in re.findall(r'\]\(([^)#]+?)(?:#[^)]*)?\)', text(page)):
         assert target.startswith('https://') or (page.parent / target).exists(), target
