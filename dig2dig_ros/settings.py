@@ -54,7 +54,8 @@ class FusionSettings:
         'high averages', paper='1 (Eq. 11 has none)', bounds=(1e-4, 1e4))
     base_temperature: float = option(
         2.5, 'the same for the coarsest level of the ladder: high mixes the overall brightness '
-        'of the sources more evenly; with a reference the brightness is its own', bounds=(1e-4, 1e4))
+        'of the sources more evenly; with a reference the brightness is its own',
+        bounds=(1e-4, 1e4))
     normalise: bool = option(
         True, 'measure DIG in units of its mean magnitude in the frame, so that temperature '
         'means the same at every level and for every divergence; with a reference it always '
