@@ -37,7 +37,7 @@ ARGUMENTS = [
     ('alignment', '', 'registration.calibration: file that dig2dig align or calibrate wrote'),
     ('params_file', str(CONFIG / 'fusion.yaml'),
      'YAML file with parameters of the node; goes before a camera preset'),
-    ('preset', '', 'engine.preset: live or paper; empty: as the files say'),
+    ('preset', '', 'engine.preset: live, paper or symmetric; empty: as the files say'),
     ('latency_budget_ms', '', 'engine.latency_budget_ms: the engine keeps to it; empty: as the '
      'files say'),
     ('device', '', 'engine.device: auto, cpu, cuda or cuda:N; empty: as the files say'),

@@ -10,6 +10,7 @@ from dig2dig_ros.alignment.pyramid import LEVELS, Frame, Pyramid
 from dig2dig_ros.alignment.refine import between_levels, refine_level
 from dig2dig_ros.alignment.search import Correlator, Peak
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS
 
 _SCALES = np.exp(np.arange(-12, 13) * 0.04)
 _ANGLES = np.radians(np.arange(-6, 7, 3))
@@ -88,7 +89,7 @@ def corner_distance(first: np.ndarray, second: np.ndarray, size: tuple[int, int]
 def _check(frames: Sequence[Frame]) -> None:
     if not frames:
         raise InputError('no frames to align; give at least one pair')
-    for side, name in enumerate(('infrared', 'visible')):
+    for side, name in enumerate(CAMERAS):
         sizes = {pair[side].shape[1::-1] for pair in frames}
         if len(sizes) > 1:
             shown = ' and '.join(f'{width}x{height}' for width, height in sorted(sizes))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dig2dig_ros.alignment.rig import CAMERAS, Camera, CameraRig
+from dig2dig_ros.alignment.rig import Camera, CameraRig
 from dig2dig_ros.alignment.solve import (
     solve_camera,
     solve_rig,
@@ -16,6 +16,7 @@ from dig2dig_ros.alignment.targets import Found, Target, find, larger_size
 from dig2dig_ros.alignment.views import View, coverage, joined, normals, pose
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import read_image
+from dig2dig_ros.topics import CAMERAS
 
 LEAST_VIEWS = 6
 _LEAST_CELLS = {'infrared': 5, 'visible': 3}

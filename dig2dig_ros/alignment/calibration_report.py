@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from dig2dig_ros.alignment.calibrate import Calibration
-from dig2dig_ros.alignment.rig import CAMERAS
 from dig2dig_ros.alignment.solve import transfer
 from dig2dig_ros.evaluation.report_style import CSS
+from dig2dig_ros.topics import CAMERAS
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _ARROW = 20  # residuals are drawn this many times as long

@@ -16,8 +16,8 @@ import numpy as np
 import yaml
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS
 
-CAMERAS = ('infrared', 'visible')
 DISTORTION_SIZES = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,)}
 Size = tuple[int, int]
 

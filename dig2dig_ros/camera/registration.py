@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.topics import CAMERAS
 
 # Visible pixels around the frame for which the map is kept too: how far a correction may move it.
 _MARGIN = 48
@@ -65,8 +66,7 @@ class Registration:
 
         :raises InputError: where they are others.
         """
-        for name, made, given in zip(('infrared', 'visible'), self.sizes or (),
-                                     (infrared, visible), strict=False):
+        for name, made, given in zip(CAMERAS, self.sizes or (), (infrared, visible), strict=False):
             if made != given:
                 raise InputError(
                     f'{name} images are {given[0]}x{given[1]}, the calibration is for '

@@ -8,14 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from dig2dig_ros.commands.options import add_frame_options
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    for camera in ('infrared', 'visible'):
-        parser.add_argument(f'--{camera}', type=Path, required=True, metavar='DIR',
-                            help='folder of images, matched by stem; the two sizes may differ')
-    parser.add_argument('--frames', type=int, default=8, metavar='N',
-                        help='most pairs to pool, spread evenly over the folders')
+    add_frame_options(parser)
     parser.add_argument('--scale', type=float, metavar='S',
                         help='visible pixels to an infrared pixel, about, where the two fields '
                              'of view are far apart (default: from the sizes)')

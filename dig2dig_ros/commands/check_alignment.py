@@ -4,15 +4,12 @@ import argparse
 from pathlib import Path
 
 from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
+from dig2dig_ros.commands.options import add_frame_options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    for camera in ('infrared', 'visible'):
-        parser.add_argument(f'--{camera}', type=Path, required=True, metavar='DIR',
-                            help='folder of images, matched by stem')
-    parser.add_argument('--frames', type=int, default=8, metavar='N',
-                        help='most pairs to pool, spread evenly over the folders')
+    add_frame_options(parser)
     parser.add_argument('--output', type=Path, metavar='PICTURE',
                         help='write the overlay of the first of them here (PNG, JPEG)')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures')

@@ -5,7 +5,6 @@ The truth is known to the last digit: for testing a calibration, and for picture
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -100,20 +99,6 @@ def render(rig: CameraRig, board: Board, pose: tuple[np.ndarray, np.ndarray], se
     return counts.round().astype(np.uint16), colour
 
 
-def true_transfer(rig: CameraRig, pixels: np.ndarray, pose: tuple[np.ndarray, np.ndarray]
-                  ) -> np.ndarray:
-    """Infrared pixels N x 2 of visible pixels N x 2 that show a board in a pose.
-
-    :param pose: of the board in the visible frame.
-    """
-    rotation, translation = pose
-    rays = np.column_stack([unproject(rig.visible, pixels), np.ones(len(pixels))])
-    normal = rotation[:, 2]
-    points = rays * ((normal @ translation) / (rays @ normal))[:, None]
-    moved = (points - rig.translation) @ rig.rotation
-    return project(rig.infrared, moved[:, :2] / moved[:, 2:])
-
-
 def _outline(board: Board) -> np.ndarray:
     across = 2 * board.size[0] if board.kind == 'acircles' else board.size[0]
     half = (np.array([across, board.size[1]]) + 2) * board.square_m / 2
@@ -176,10 +161,3 @@ def _view(camera: Camera, texture: np.ndarray, middle: np.ndarray, scale: float,
     seen = cv2.remap(texture, map_x, map_y, cv2.INTER_LINEAR, borderValue=background)
     shrunk = cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(shrunk, (0, 0), 0.6)
-
-
-def board_frames(rig: CameraRig, board: Board, count: int, seed: int = 0, hot: bool = True,
-                 ) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-    """Render a whole recording of a board."""
-    return [render(rig, board, pose, seed + index, hot)
-            for index, pose in enumerate(poses(rig, board, count, seed))]
