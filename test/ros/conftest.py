@@ -1,7 +1,8 @@
 """What the tests of nodes share: a bench on a ROS domain of its own, and the mark `dds`."""
 
 import pytest
-from live import bench, own_domain
+from live import bench
+from processes import own_domain
 
 OVER_DDS = {'live', 'live_module', 'domain'}
 

@@ -1,13 +1,10 @@
-"""Runs nodes as processes on a ROS domain of their own and talks to them over real DDS."""
+"""Talks to nodes, each a process on a ROS domain of its own, over real DDS."""
 
 import contextlib
-import fcntl
 import itertools
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
+from processes import PATIENCE_S, Process, own_domain
 from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -29,42 +27,8 @@ from dig2dig_ros.ros.messages import ImageWriter
 
 SETTLING_S = 0.3
 REPEAT_S = 5.0
-PATIENCE_S = 60.0
 STAND_IN = [sys.executable, str(Path(__file__).with_name('stand_in_node.py'))]
 SECOND_NS = 1_000_000_000
-DOMAINS = range(10, 100)  # above them the ports may be taken by outgoing connections
-
-
-def environment(domain):
-    """Return the environment of a process that talks on a domain of this machine only."""
-    return {**os.environ, 'ROS_DOMAIN_ID': str(domain), 'PYTHONUNBUFFERED': '1',
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
-
-
-class Process:
-    """A node's process with its log."""
-
-    def __init__(self, command, folder, domain):
-        self.log_path = folder / f'{time.monotonic_ns()}.log'
-        with open(self.log_path, 'w') as log:
-            # A shell's background job ignores SIGINT, and what it starts would inherit that.
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=environment(domain),
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-
-    @property
-    def log(self):
-        return self.log_path.read_text()
-
-    def end(self, number=signal.SIGINT):
-        """Send a signal; return the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-            try:
-                self.process.wait(PATIENCE_S)
-            finally:
-                self.process.kill()
-        return self.process.wait()
 
 
 class Bench:
@@ -235,26 +199,6 @@ class Bench:
             self.values[status.name] = {entry.key: entry.value for entry in status.values}
             if status.name.endswith(': fusion'):
                 self.diagnostics = self.values[status.name]
-
-
-@contextlib.contextmanager
-def own_domain():
-    """Have a ROS domain to oneself, whatever other test sessions run on this machine.
-
-    The first one that is free, from one that the process's number gives; a lock on a file says
-    which are taken, and the kernel takes it back where a session dies.
-    """
-    count = len(DOMAINS)
-    for domain in (DOMAINS[(os.getpid() + step) % count] for step in range(count)):
-        path = Path(tempfile.gettempdir(), f'dig2dig-test-{os.getuid()}-domain-{domain}')
-        with open(path, 'w') as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield domain
-            return
-    pytest.fail('all ROS domains are in use by other test sessions')
 
 
 @contextlib.contextmanager

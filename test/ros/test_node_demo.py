@@ -5,7 +5,7 @@ import sys
 
 import cv2
 import numpy as np
-from live import environment
+from processes import environment
 
 DEMO = [sys.executable, '-m', 'dig2dig_ros.ros.demo', '--set', 'engine.device:=cpu', '--set',
         'engine.warm_up_size:=[64, 48]']

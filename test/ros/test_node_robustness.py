@@ -6,11 +6,12 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 MS = 1_000_000
-# A burst is no camera: let the node's readers keep all of it. That the standard parameters for
-# this work is tested by the way.
+# A burst is no camera: let the node's readers keep all of it, and its writer what comes of it.
+# That the standard parameters for this work is tested by the way.
 DEEP = [f'qos_overrides./{camera}/image_raw.subscription.{policy}'
         for camera in ('infrared', 'visible')
-        for policy in ('depth:=200', 'reliability:=reliable')] + ['sync.depth:=200']
+        for policy in ('depth:=200', 'reliability:=reliable')] + [
+            'qos_overrides./fused/image.publisher.depth:=200', 'sync.depth:=200']
 
 
 def start(live, *options, parameters=()):
