@@ -4,6 +4,7 @@
 #   scripts/demo.sh                rendered night street
 #   scripts/demo.sh --pairs DIR    real pairs: DIR/ir and DIR/vi, or DIR/infrared and DIR/visible
 #   scripts/demo.sh --bag BAG      a recorded bag, replayed with its own timing
+#   scripts/demo.sh --misaligned   a rig knocked 12 px off, which the node brings back; 60 s
 #   scripts/demo.sh --detector FILE.onnx    boxes on infrared, visible and fused, and what was found
 #   scripts/demo.sh --help         all options
 set -euo pipefail

@@ -95,10 +95,10 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
 def test_status_warns_beyond_three_pixels():
     pytest.importorskip('diagnostic_msgs')
     from dig2dig_ros.ros.node.diagnostics import alignment_statuses
-    assert alignment_statuses('node', 'off', 9.0) == []
+    assert alignment_statuses('node', 'off', 9.0, np.eye(3)) == []
     for off_px, level, words in ((None, b'\x00', 'not measured'), (2.0, b'\x00', 'measured'),
                                  (4.04, b'\x01', '4.0 px off')):
-        [status] = alignment_statuses('node', 'monitor', off_px)
+        [status] = alignment_statuses('node', 'monitor', off_px, np.eye(3))
         assert status.level == level
         assert words in status.message
 

@@ -55,3 +55,16 @@ def test_boxes_hold_the_warm_bodies(scene):
             part = frame.infrared[int(box.top):int(box.top + box.height),
                                   int(box.left):int(box.left + box.width)]
             assert (part > 7300 + 62 * 5).mean() > 0.2
+
+
+def test_a_knocked_camera_sees_the_same_moved_by_the_homography(scene):
+    knock = (1.0, 0.0, 7.0, 0.0, 1.0, -4.0, 0.0, 0.0, 1.0)
+    moved = StreetScene(320, 256, seed=3, infrared_homography=knock).render(4.0, 2)
+    frame = scene.render(4.0, 2)
+    assert np.array_equal(moved.visible, frame.visible)
+    assert moved.boxes == frame.boxes
+    # Row r, column c is now at r - 4, c + 7; the noise, some 0.06 K or 4 counts, is not moved.
+    apart = moved.infrared[10:240, 20:300].astype(int) - frame.infrared[14:244, 13:293]
+    assert np.abs(apart).max() < 40
+    still = moved.infrared[10:240, 20:300].astype(int) - frame.infrared[10:240, 20:300]
+    assert np.abs(still).max() > 300

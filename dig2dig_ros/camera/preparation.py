@@ -169,6 +169,11 @@ class Preparation:
         """How far infrared lies off, as `registration.refine` finds; None where not known."""
         return self._monitor.misalignment_px if self._monitor else None
 
+    @property
+    def correction(self) -> np.ndarray:
+        """What `registration.refine` adds: 3 x 3, of visible pixels; identity where nothing."""
+        return self._monitor.correction if self._monitor else np.eye(3)
+
     def _lay(self, infrared: np.ndarray,
              visible: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Align a pair, and look now and then whether it fits."""

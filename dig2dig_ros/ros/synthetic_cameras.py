@@ -17,6 +17,7 @@ from dig2dig_ros.ros.messages import ImageWriter
 from dig2dig_ros.ros.parameter_table import Parameter, declare, read
 from dig2dig_ros.ros.spin import run
 from dig2dig_ros.synthetic.image_sources import make_source
+from dig2dig_ros.synthetic.misalignment import ALIGNED
 
 INFRARED_ENCODINGS = {'uint8': 'mono8', 'uint16': 'mono16'}
 
@@ -30,6 +31,9 @@ PARAMETERS = (
               changes='start'),
     Parameter('pairs', '', 'a folder with ir and vi, or infrared and visible, to publish in '
               'place of the rendered street', changes='start'),
+    Parameter('infrared_homography', list(ALIGNED), 'row-major 3x3 homography that puts the '
+              "infrared camera out of place: from an aligned camera's pixels to its own",
+              length=9, bounds=(-1e6, 1e6), changes='start'),
     Parameter('jitter_s', 0.0, 'standard deviation of each stamp, in seconds', bounds=(0.0, 1.0)),
     Parameter('dropout', 0.0, 'share of images, of each camera, that are lost',
               bounds=(0.0, 1.0)),
@@ -52,7 +56,7 @@ class SyntheticCameras(Node):
         declare(self, PARAMETERS)
         values = read(self, PARAMETERS)
         self._source = make_source(values['pairs'], values['width'], values['height'],
-                                   values['seed'])
+                                   values['seed'], values['infrared_homography'])
         self._random = random.Random(values['seed'])
         self._index = 0
         self._started_ns = self.get_clock().now().nanoseconds

@@ -1,5 +1,6 @@
 """Where the synthetic cameras get their pictures: the rendered street, or a folder of pairs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import match_folders, read_image
+from dig2dig_ros.synthetic.misalignment import ALIGNED, misaligned
 from dig2dig_ros.synthetic.street import SceneFrame, StreetScene
 
 FOLDER_NAMES = (('ir', 'vi'), ('infrared', 'visible'))
@@ -23,8 +25,9 @@ class ImageSource(Protocol):
 class Street:
     """The rendered night street."""
 
-    def __init__(self, width: int, height: int, seed: int) -> None:
-        self._scene = StreetScene(width, height, seed)
+    def __init__(self, width: int, height: int, seed: int,
+                 infrared_homography: Sequence[float]) -> None:
+        self._scene = StreetScene(width, height, seed, infrared_homography)
 
     def frame(self, index: int, time_s: float) -> SceneFrame:
         """Render one moment."""
@@ -34,16 +37,18 @@ class Street:
 class Folder:
     """Real pairs, matched by stem, over and over."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, infrared_homography: Sequence[float]) -> None:
         """Find the pairs.
 
         :param folder: has the folders `ir` and `vi`, or `infrared` and `visible`.
+        :param infrared_homography: see `misaligned`.
         :raises InputError: where it has not, or they hold no pairs.
         """
         names = next((names for names in FOLDER_NAMES
                       if all((folder / name).is_dir() for name in names)), None)
         if names is None:
             raise InputError(f'{folder} must have the folders ir and vi, or infrared and visible')
+        self._infrared_homography = infrared_homography
         self._pairs, _ = match_folders([folder / name for name in names])
 
     def frame(self, index: int, time_s: float) -> SceneFrame:
@@ -56,9 +61,12 @@ class Folder:
             visible = cv2.cvtColor(visible, cv2.COLOR_GRAY2BGR)
         if visible.dtype != np.uint8:
             visible = (visible >> 8).astype(np.uint8)
-        return SceneFrame(infrared, visible, [])
+        return SceneFrame(misaligned(infrared, self._infrared_homography), visible, [])
 
 
-def make_source(pairs: str, width: int, height: int, seed: int) -> ImageSource:
+def make_source(pairs: str, width: int, height: int, seed: int,
+                infrared_homography: Sequence[float] = ALIGNED) -> ImageSource:
     """Choose the source that the parameters ask for."""
-    return Folder(Path(pairs)) if pairs else Street(width, height, seed)
+    if pairs:
+        return Folder(Path(pairs), infrared_homography)
+    return Street(width, height, seed, infrared_homography)

@@ -7,12 +7,14 @@ Everything is a function of the seed and the time, so that two renderings agree.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from dig2dig_ros.synthetic.backdrop import VANISHING_POINT, Picture, backdrop
+from dig2dig_ros.synthetic.misalignment import ALIGNED, misaligned
 
 CAR_PERIOD_S = 14.0
 SMOKE_PERIOD_S = 40.0
@@ -65,12 +67,15 @@ SHOULDER, HIP, HEAD = 0.80, 0.50, 0.915
 class StreetScene:
     """Renders the street at any time."""
 
-    def __init__(self, width: int = 640, height: int = 512, seed: int = 0) -> None:
+    def __init__(self, width: int = 640, height: int = 512, seed: int = 0,
+                 infrared_homography: Sequence[float] = ALIGNED) -> None:
         """Draw everything that does not move.
 
         :param width: of both images, in pixels.
+        :param infrared_homography: see `misaligned`; the noise is the camera's and stays.
         """
         self._size = (width, height)
+        self._infrared_homography = infrared_homography
         self._backdrop = backdrop(width, height, seed)
         random = np.random.default_rng(seed + 1)
         self._smoke = _smoke_texture(random, width, height)
@@ -94,7 +99,8 @@ class StreetScene:
         self._shine(picture, time_s)
         tile = frame % NOISE_TILES
         visible = picture.visible + self._visible_noise[tile]
-        infrared = cv2.GaussianBlur(picture.infrared, (0, 0), 0.7) + self._infrared_noise[tile]
+        infrared = misaligned(picture.infrared, self._infrared_homography)
+        infrared = cv2.GaussianBlur(infrared, (0, 0), 0.7) + self._infrared_noise[tile]
         return SceneFrame(
             (COUNTS_AT_AIR + COUNTS_PER_KELVIN * infrared).astype(np.uint16),
             cv2.convertScaleAbs(np.maximum(visible, 0)), boxes)

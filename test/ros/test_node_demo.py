@@ -5,7 +5,10 @@ import sys
 
 import cv2
 import numpy as np
+import pytest
 from processes import environment
+
+from dig2dig_ros.synthetic.street import StreetScene
 
 DEMO = [sys.executable, '-m', 'dig2dig_ros.ros.demo', '--set', 'engine.device:=cpu', '--set',
         'engine.warm_up_size:=[64, 48]']
@@ -40,3 +43,29 @@ def test_a_wrong_folder_is_one_line(tmp_path, domain):
     done = run(domain, '--pairs', 'no/such/folder', '--output', str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == 'error: no/such/folder: no such file or folder\n'
+
+
+def test_a_knocked_rig_is_brought_back(tmp_path, domain):
+    scene = StreetScene(320, 256, seed=3)
+    for name in ('ir', 'vi'):
+        (tmp_path / name).mkdir()
+    for index in range(12):
+        moment = scene.render(1.3 * index, index)
+        cv2.imwrite(str(tmp_path / 'ir' / f'{index:02}.png'), moment.infrared)
+        cv2.imwrite(str(tmp_path / 'vi' / f'{index:02}.png'), moment.visible)
+    output = tmp_path / 'out'
+    done = run(domain, '--misaligned', '--pairs', str(tmp_path), '--seconds', '16', '--rate', '30',
+               '--output', str(output))
+    assert done.returncode == 0, done.stdout + done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith('  in truth')]
+    before_px, after_px = (float(part.split()[0]) for part in line[len('  in truth'):].split(','))
+    assert before_px == pytest.approx(12.0)
+    # A pixel a step, so a loaded machine may not be done; here it ends below 1.
+    assert after_px < 9
+    assert cv2.imread(str(output / 'misaligned.png')).shape == (2 * (256 + 32), 2 * (320 + 8), 3)
+
+
+def test_a_bag_has_no_cameras_to_knock(tmp_path, domain):
+    done = run(domain, '--misaligned', '--bag', str(tmp_path), '--output', str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == 'error: --misaligned knocks cameras, which --bag has none of\n'

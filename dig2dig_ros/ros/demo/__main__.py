@@ -17,13 +17,15 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import write_image
 from dig2dig_ros.ros.demo.detection import detection_report
 from dig2dig_ros.ros.demo.listener import DemoListener, Moment
+from dig2dig_ros.ros.demo.misalignment import KNOCK, misalignment_report
 from dig2dig_ros.ros.demo.report import strip, table
 from dig2dig_ros.ros.fast_dds import use_image_profile
 
 LOADING_LIMIT_S = 180.0
 ENDING_LIMIT_S = 10.0
 MOMENTS = 3  # in the strip
-DETECTION_MOMENTS = 12  # that a detector is shown
+MORE_MOMENTS = 12  # that a detector is shown, or that an alignment is judged by
+SECONDS, SECONDS_MISALIGNED = 20.0, 60.0  # a knock of 12 px takes 20 looks, 15 frames apart
 CLEAN_ENDS = (0, 130)  # 130: a command that Ctrl-C ended
 
 
@@ -37,8 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument('--pairs', type=Path, metavar='DIR',
                         help='real pairs: DIR/ir and DIR/vi, or DIR/infrared and DIR/visible')
     source.add_argument('--bag', type=Path, help='a rosbag2, replayed with its own timing')
-    parser.add_argument('--seconds', type=float, default=20.0,
-                        help='how long to listen, from the first fused image')
+    parser.add_argument('--misaligned', action='store_true',
+                        help='the street, or the pairs, seen by a rig knocked 12 px off, which '
+                             'the node brings back: misaligned.png')
+    parser.add_argument('--seconds', type=float,
+                        help='how long to listen, from the first fused image; default '
+                             f'{SECONDS:g}, misaligned {SECONDS_MISALIGNED:g}')
     parser.add_argument('--rate', type=float, default=15.0, help='pairs per second')
     parser.add_argument('--output', type=Path, default=Path('out/demo'), help='folder')
     parser.add_argument('--set', action='append', default=[], metavar='NAME:=VALUE',
@@ -52,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 def _commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
     """Return the command line of each process, by name."""
     node = [sys.executable, '-m', 'dig2dig_ros.ros.node.fusion_node', '--ros-args']
+    if arguments.misaligned:
+        node += ['-p', 'registration.refine:=slow']
     for assignment in arguments.set:
         node += ['-p', assignment]
     if arguments.bag:
@@ -62,6 +70,8 @@ def _commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
                '-p', f'rate_hz:={arguments.rate}']
     if arguments.pairs:
         cameras += ['-p', f'pairs:={arguments.pairs.resolve()}']
+    if arguments.misaligned:
+        cameras += ['-p', f'infrared_homography:={list(KNOCK)}']
     return {'node': node, 'cameras': cameras}
 
 
@@ -129,8 +139,8 @@ class _Session:
         return moment
 
 
-def _listen(arguments: argparse.Namespace, processes: dict) -> tuple[list[Moment], str]:
-    listener = DemoListener()
+def _listen(arguments: argparse.Namespace, processes: dict,
+            listener: DemoListener) -> tuple[list[Moment], str]:
     session = _Session(listener, processes, arguments.output)
     print('== waiting for the first fused image (the engine loads and warms up)', flush=True)
     session.next_moment()
@@ -139,7 +149,7 @@ def _listen(arguments: argparse.Namespace, processes: dict) -> tuple[list[Moment
     listener.latencies_ms.clear()
     start_s = time.monotonic()
     moments = []
-    count = DETECTION_MOMENTS if arguments.detector else MOMENTS
+    count = MORE_MOMENTS if arguments.detector or arguments.misaligned else MOMENTS
     for number in range(1, count + 1):
         session.spin_until(start_s + arguments.seconds * number / count)
         moments.append(session.next_moment())
@@ -151,17 +161,26 @@ def _listen(arguments: argparse.Namespace, processes: dict) -> tuple[list[Moment
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; the exit code is 0 where it worked, 1 where not, 2 on bad usage."""
     arguments = _parser().parse_args(argv)
+    if arguments.seconds is None:
+        arguments.seconds = SECONDS_MISALIGNED if arguments.misaligned else SECONDS
     try:
         for path in (arguments.pairs, arguments.bag):
             if path is not None and not path.exists():
                 raise InputError(f'{path}: no such file or folder')
+        if arguments.misaligned and arguments.bag:
+            raise InputError('--misaligned knocks cameras, which --bag has none of')
         detector = OnnxDetector(arguments.detector) if arguments.detector else None
         arguments.output.mkdir(parents=True, exist_ok=True)
         use_image_profile()
         rclpy.init()
+        listener = DemoListener()
         with _running(_commands(arguments), arguments.output) as processes:
-            moments, text = _listen(arguments, processes)
+            moments, text = _listen(arguments, processes, listener)
         write_image(arguments.output / 'strip.png', strip(moments[::len(moments) // MOMENTS]))
+        if arguments.misaligned:
+            picture, figures = misalignment_report(moments, listener.alignment)
+            write_image(arguments.output / 'misaligned.png', picture)
+            text += f'\n\n{figures}'
         if detector:
             picture, found = detection_report(detector, moments, MOMENTS)
             write_image(arguments.output / 'detections.png', picture)
@@ -179,6 +198,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
     print(text)
     print(f'== pictures: {arguments.output / "strip.png"}')
+    if arguments.misaligned:
+        print(f'== before and after: {arguments.output / "misaligned.png"}')
     if detector:
         print(f'== detections: {arguments.output / "detections.png"}')
     return 0

@@ -36,6 +36,7 @@ class DemoListener(Node):
         fused_count: fused images heard.
         latencies_ms: visible stamp to arrival here, for each of them.
         diagnostics: key -> value of the newest status of the fusion.
+        alignment: key -> value of each status of the alignment, in order.
         failure: why the node cannot run, by that status; empty while it can.
     """
 
@@ -44,6 +45,7 @@ class DemoListener(Node):
         self.fused_count = 0
         self.latencies_ms: list[float] = []
         self.diagnostics: dict[str, str] = {}
+        self.alignment: list[dict[str, str]] = []
         self.failure = ''
         self._images: dict[str, dict[int, Image]] = {name: {} for name in INPUTS + OUTPUTS}
         for name in INPUTS:
@@ -91,6 +93,8 @@ class DemoListener(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if status.name.endswith(': alignment'):
+                self.alignment.append({entry.key: entry.value for entry in status.values})
             if status.name.endswith(': fusion'):
                 self.diagnostics = {entry.key: entry.value for entry in status.values}
                 self.failure = status.message if status.level == DiagnosticStatus.ERROR else ''

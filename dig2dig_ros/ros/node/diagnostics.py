@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
@@ -13,7 +14,7 @@ from dig2dig_ros.ros.node.inputs import Camera, Inputs
 from dig2dig_ros.ros.node.live_fusion import LiveFusion
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import Statistics
-from dig2dig_ros.topics import CAMERAS
+from dig2dig_ros.topics import CAMERAS, CORRECTION, MISALIGNMENT
 
 MISALIGNED_PX = 3.0
 LATENCIES = {
@@ -69,11 +70,12 @@ def temperature_status(node_name: str, thermometer: Thermometer) -> DiagnosticSt
     return status(f'{node_name}: temperature', level, message, values)
 
 
-def alignment_statuses(node_name: str, refine: str, off_px: float | None
-                       ) -> list[DiagnosticStatus]:
+def alignment_statuses(node_name: str, refine: str, off_px: float | None,
+                       correction: np.ndarray) -> list[DiagnosticStatus]:
     """Describe what `registration.refine` found; nothing where it is off.
 
     :param off_px: see `Preparation.misalignment_px`.
+    :param correction: see `Preparation.correction`.
     """
     if refine == 'off':
         return []
@@ -86,7 +88,8 @@ def alignment_statuses(node_name: str, refine: str, off_px: float | None
             'being corrected' if refine == 'slow' else
             'align the cameras anew (dig2dig align), or set registration.refine to slow')
     return [status(f'{node_name}: alignment', level, message, {
-        'misalignment (px)': 'unknown' if off_px is None else f'{off_px:.2f}',
+        MISALIGNMENT: 'unknown' if off_px is None else f'{off_px:.2f}',
+        CORRECTION: ' '.join(f'{value:.8g}' for value in correction.ravel()),
         'registration.refine': refine})]
 
 

@@ -81,9 +81,10 @@ class LiveFusion:
         return self._engine_status
 
     @property
-    def misalignment(self) -> tuple[str, float | None]:
-        """What `registration.refine` is, and how far infrared lies off, where it is known."""
-        return self._values['registration.refine'], self._preparation.misalignment_px
+    def misalignment(self) -> tuple[str, float | None, np.ndarray]:
+        """What `registration.refine` is, how far infrared lies off, and what is corrected."""
+        return (self._values['registration.refine'], self._preparation.misalignment_px,
+                self._preparation.correction)
 
     def _say_parallax(self) -> None:
         text = self._preparation.settings['registration'].describe()
