@@ -27,7 +27,8 @@ NODE_PARAMETERS = [
     f'engine.warm_up_size:=[{WIDTH}, {HEIGHT}]', 'engine.device:=cpu', 'engine.checkpoint:=tiny',
     'queue:=every', 'lazy:=false', 'silent_timeout_s:=60.0',
     *(f'qos_overrides./{camera}/image_raw.subscription.{policy}'
-      for camera in CAMERAS for policy in ('depth:=20', 'reliability:=reliable'))]
+      for camera in CAMERAS for policy in ('depth:=20', 'reliability:=reliable')),
+    'qos_overrides./fused/image.publisher.depth:=20']
 ENGINE_OPTIONS = ['--preset', 'live', '--device', 'cpu', '--checkpoint', 'tiny']
 CASES = {
     'raw 16 bits': (np.uint16, {}),
