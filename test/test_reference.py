@@ -105,6 +105,17 @@ def test_behind_a_hand_on_half_of_the_lens_infrared_is_the_picture(engine, stree
     assert np.abs(luma(result.image)[:, 220:] - luma(open_side)).mean() < 6
 
 
+def test_the_border_of_infrareds_footprint_does_not_shine(engine, street):
+    infrared, visible = street
+    covered = np.ones(infrared.shape, bool)
+    covered[:, 288:] = False
+    whole = luma(engine.fuse(street).image)
+    part = luma(engine.fuse([infrared, visible], [covered, None]).image)
+    assert np.abs(part - luma(visible))[:, 290:].max() < 1
+    # Beside the border, to the width of the surround.
+    assert abs((part - whole)[:, 250:288].mean()) < 4
+
+
 @pytest.mark.parametrize('height', [1, 3, 20])
 def test_a_few_rows_fuse(engine, street, height):
     result = engine.fuse([image[100:100 + height] for image in street])

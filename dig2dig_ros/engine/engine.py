@@ -121,15 +121,16 @@ class FusionEngine:
         watch = Stopwatch(self._device)
         height, width = check_sources(sources, valid)
         pipeline = self._pipeline(settings or self.settings, height, width)
+        against = pipeline.reference_of(len(sources))
         images = [self._transfer.upload(source, slot) for slot, source in enumerate(sources)]
         luminances = [luminance(image) for image in images]
         masks = self._masks(valid or [], height, width)
         full = torch.stack(luminances) / 127.5 - 1
         if masks is not None:
-            full = fill_invalid(full, masks)
+            full = fill_invalid(full, masks, against is not None)
         working = pipeline.size.enter(full)
         noise, ends = (0.0,) * len(full), (0,) * len(full)
-        if pipeline.reference_of(len(full)) is not None:
+        if against is not None:
             noise = tuple(noise_levels(full).tolist())
             at_work = noise if working is full else noise_levels(working).tolist()
             ends = tuple(map(matched_timestep, at_work, clean_ends or ends))

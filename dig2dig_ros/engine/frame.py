@@ -81,7 +81,8 @@ def _check_masks(
         raise InputError('some pixels are valid in no source; each needs one at least')
 
 
-def fill_invalid(sources: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+def fill_invalid(
+        sources: torch.Tensor, valid: torch.Tensor, own_brightness: bool) -> torch.Tensor:
     """Where a source has no pixel, give it the mean of those that have.
 
     Whatever stands there gets no weight, but it is in the network's view: an edge at the border
@@ -89,6 +90,12 @@ def fill_invalid(sources: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
 
     :param sources: K x H x W.
     :param valid: K x H x W, 0 or 1.
+    :param own_brightness: shift what is given to the mean of the source: against a reference, a
+        step of brightness at the border would be a band.
     """
     others = (valid * sources).sum(dim=0) / valid.sum(dim=0)
-    return torch.where(valid > 0, sources, others)
+    filled = others.expand_as(sources)
+    if own_brightness:
+        count = valid.sum(dim=(1, 2), keepdim=True).clamp_min(1)
+        filled = others + (valid * (sources - others)).sum(dim=(1, 2), keepdim=True) / count
+    return torch.where(valid > 0, sources, filled)

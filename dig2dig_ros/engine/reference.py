@@ -208,9 +208,13 @@ def hot_bodies(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     :param base: 2 x h x w, infrared first, at a quarter of the resolution; so is `valid`.
     :returns: to be added to the fused base, h x w.
     """
-    infrared, visible = base - _around(base, SURROUND)
-    if valid is not None:
-        infrared = infrared * (valid[0] > 0.99)
+    if valid is None:
+        infrared, visible = base - _around(base, SURROUND)
+    else:
+        # What fills infrared's missing pixels is no surround of its own.
+        seen = (valid > 0.99).float()
+        share = _around(seen, SURROUND).clamp_min(1e-3)
+        infrared, visible = seen * (base - _around(seen * base, SURROUND) / share)
     hot = infrared.clamp_min(0)
     side = 2 * (BODY_WINDOW // (2 * REDUCTION)) + 1
     energy = torch.stack([hot.square(), visible.square()])
