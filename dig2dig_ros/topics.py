@@ -16,9 +16,6 @@ VISIBLE_WEIGHTS = 'fused/weights/visible'
 FUSED_OVERLAY = 'fused/overlay'
 FUSED_TEMPERATURE = 'fused/temperature'
 DIAGNOSTICS = '/diagnostics'
-# Keys of the node's status of the alignment in DIAGNOSTICS.
-MISALIGNMENT = 'misalignment (px)'
-CORRECTION = 'correction (row-major 3x3 of visible pixels)'
 
 IMAGES = {'infrared': INFRARED_IMAGE, 'visible': VISIBLE_IMAGE}
 INFOS = {'infrared': INFRARED_INFO, 'visible': VISIBLE_INFO}

@@ -9,7 +9,7 @@ from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.ros.demo.listener import Moment
 from dig2dig_ros.ros.demo.report import titled
-from dig2dig_ros.topics import CORRECTION, MISALIGNMENT
+from dig2dig_ros.ros.node.diagnostics import CORRECTION, MISALIGNMENT
 
 KNOCK = (1.0, 0.0, 10.0, 0.0, 1.0, 6.6, 0.0, 0.0, 1.0)
 """12 px to the lower right."""

@@ -14,9 +14,12 @@ from dig2dig_ros.ros.node.inputs import Camera, Inputs
 from dig2dig_ros.ros.node.live_fusion import LiveFusion
 from dig2dig_ros.ros.node.outputs import Outputs
 from dig2dig_ros.ros.node.statistics import Statistics
-from dig2dig_ros.topics import CAMERAS, CORRECTION, MISALIGNMENT
+from dig2dig_ros.topics import CAMERAS
 
 MISALIGNED_PX = 3.0
+# Keys of the status of the alignment.
+MISALIGNMENT = 'misalignment (px)'
+CORRECTION = 'correction (row-major 3x3 of visible pixels)'
 LATENCIES = {
     'latency stamp to publish': 'stamp_ms',
     'latency receive to publish': 'receive_ms',
