@@ -15,8 +15,8 @@ from dig2dig_ros.prior.base import Prior
 
 NEEDS = {'rclpy': ['ros', 'test_docs.py', 'test_humble.py'],
          'launch_ros': ['ros/test_launch.py'],  # part of a ROS installation, not of PyPI
-         'rosbags': ['ros/test_replay.py', 'ros/test_sameness.py', 'test_fuse_bag.py',
-                     'test_make_bag.py']}
+         'rosbags': ['ros/test_replay.py', 'ros/test_sameness.py', 'test_alignment_bags.py',
+                     'test_fuse_bag.py', 'test_make_bag.py']}
 MISSING = [name for name in NEEDS if importlib.util.find_spec(name) is None]
 collect_ignore = [path for name in MISSING for path in NEEDS[name]]
 

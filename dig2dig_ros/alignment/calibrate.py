@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dig2dig_ros.alignment.frames import Scene, Source, loaded
 from dig2dig_ros.alignment.rig import Camera, CameraRig
 from dig2dig_ros.alignment.solve import (
     solve_camera,
@@ -15,7 +16,6 @@ from dig2dig_ros.alignment.solve import (
 from dig2dig_ros.alignment.targets import Found, Target, find, larger_size
 from dig2dig_ros.alignment.views import View, coverage, joined, normals, pose
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.images import read_image
 from dig2dig_ros.topics import CAMERAS
 
 LEAST_VIEWS = 6
@@ -56,10 +56,10 @@ class Calibration:
     depth_m: float
 
 
-def calibrate(target: Target, scenes: Sequence[tuple[str, Sequence]]) -> Calibration:
+def calibrate(target: Target, scenes: Sequence[Scene]) -> Calibration:
     """Calibrate from images.
 
-    :param scenes: (name, (infrared file, visible file)) of each view.
+    :param scenes: the views; pixels are uint8, uint16 or float32.
     :raises InputError: naming what is wrong, or what to record more of.
     """
     names = [name for name, _ in scenes]
@@ -98,13 +98,13 @@ def calibrate(target: Target, scenes: Sequence[tuple[str, Sequence]]) -> Calibra
                        grids, spread, depth)
 
 
-def _find_all(target: Target, scenes: Sequence[tuple[str, Sequence]]
+def _find_all(target: Target, scenes: Sequence[Scene]
               ) -> tuple[list[list[Found | None]], list[tuple[int, int]]]:
     found: list[list[Found | None]] = [[], []]
     sizes: list[tuple[int, int] | None] = [None, None]
-    for _, files in scenes:
-        for side, file in enumerate(files):
-            image = read_image(file)
+    for name, sources in scenes:
+        for side, source in enumerate(sources):
+            image, file = loaded(source), _told(source, side, name)
             size = image.shape[1::-1]
             if sizes[side] not in (None, size):
                 raise InputError(f'{file} is {size[0]}x{size[1]}, images before it are '
@@ -122,6 +122,12 @@ def _find_all(target: Target, scenes: Sequence[tuple[str, Sequence]]
                         f'corners; --size is {target.size[0]}x{target.size[1]}')
             found[side].append(each)
     return found, sizes
+
+
+def _told(source: Source, side: int, name: str) -> str:
+    """What to call a picture in an error."""
+    return (f'the {CAMERAS[side]} image at {name}' if isinstance(source, np.ndarray)
+            else str(source))
 
 
 def _solve_cameras(target: Target, names: Sequence[str], found: Sequence[list[Found | None]],

@@ -18,6 +18,7 @@ _CHESSBOARD_PX = 700
 _SMALL_PX = 240
 _LARGER_PX = 400
 _LEAST_CONTRAST = 8
+_LEAST_COUNTS = 16  # of 16 bits: less contrast is noise
 _MOST_RESIDUAL = 0.15  # of the spacing, from the plane that fits best: the lens explains less
 
 
@@ -91,7 +92,7 @@ class Found:
 def find(target: Target, image: np.ndarray) -> Found | None:
     """Find a board.
 
-    :param image: H x W or H x W x 3 BGR, uint8 or uint16.
+    :param image: H x W or H x W x 3 BGR; uint8, uint16 or float32.
     :returns: None where there is none.
     """
     grey = _eight_bits(image)
@@ -130,7 +131,8 @@ def _eight_bits(image: np.ndarray) -> np.ndarray:
     if grey.dtype == np.uint8:
         return grey
     low, high = np.percentile(grey, (0.5, 99.5))
-    stretched = (grey.astype(np.float32) - low) * (255 / max(high - low, 16))
+    least = _LEAST_COUNTS if grey.dtype == np.uint16 else 1e-6  # float: of any unit
+    stretched = (grey.astype(np.float32) - low) * (255 / max(high - low, least))
     return stretched.round().clip(0, 255).astype(np.uint8)
 
 

@@ -1,19 +1,20 @@
 """Find how an infrared camera's pixels lie on a visible camera's, from what both look at.
 
-Needs no target: frames of one rig, best of different and distant scenes, are pooled. Exit code
-0: accepted; 1: refused, nothing written; 2: bad input.
+Needs no target: frames of one rig, best of different and distant scenes, are pooled. They come
+from two folders, a recording, or live topics. Exit code 0: accepted; 1: refused, nothing written;
+2: bad input.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from dig2dig_ros.commands.options import add_frame_options
+from dig2dig_ros.commands.scene_options import add_scene_options, read_scenes
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_frame_options(parser)
+    add_scene_options(parser, frames=8)
     parser.add_argument('--scale', type=float, metavar='S',
                         help='visible pixels to an infrared pixel, about, where the two fields '
                              'of view are far apart (default: from the sizes)')
@@ -25,13 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Align; 1 where the result is refused."""
     from dig2dig_ros.alignment.align import align
-    from dig2dig_ros.alignment.frames import spread_frames
+    from dig2dig_ros.alignment.frames import loaded
     from dig2dig_ros.alignment.rig import HomographyRig, write_rig
     from dig2dig_ros.errors import InputError
     from dig2dig_ros.evaluation.documents import write_json
     if arguments.scale is not None and not 0.02 <= arguments.scale <= 50:
         raise InputError(f'--scale is {arguments.scale:g}; it must be between 0.02 and 50')
-    frames = spread_frames(arguments.infrared, arguments.visible, arguments.frames)
+    scenes, _ = read_scenes(arguments)
+    frames = [tuple(map(loaded, sources)) for _, sources in scenes]
     found = align(frames, arguments.scale)
     figures = {'ncc': round(found.ncc, 4), 'z': round(found.z, 2),
                'halves_px': found.halves_px, 'frames': found.frames}

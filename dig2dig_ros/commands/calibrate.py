@@ -1,8 +1,9 @@
 """Calibrate an infrared and a visible camera from views of a board that both see.
 
-Writes infrared.yaml and visible.yaml (ROS camera calibrations), rig.yaml (for the node, fuse-bag
-and fuse) and report.html. Views that do not fit are dropped and named. Exit code 2, and nothing
-written, where the views do not suffice: the message says what to record.
+The views come from two folders, a recording, or live topics. Writes infrared.yaml and visible.yaml
+(ROS camera calibrations), rig.yaml (for the node, fuse-bag and fuse) and report.html. Views that
+do not fit are dropped and named. Exit code 2, and nothing written, where the views do not suffice:
+the message says what to record.
 """
 
 import argparse
@@ -10,14 +11,17 @@ import re
 import sys
 from pathlib import Path
 
+from dig2dig_ros.commands.scene_options import add_scene_options, read_scenes
 from dig2dig_ros.errors import InputError
+
+_VIEWS = 40
+# Boards seen by live cameras count as other views from here on (`alignment.frames.change`).
+_APART = 0.03
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    for camera in ('infrared', 'visible'):
-        parser.add_argument(f'--{camera}', type=Path, required=True, metavar='DIR',
-                            help='folder of images, 8- or 16-bit, matched by stem')
+    add_scene_options(parser, frames=_VIEWS, all_of_folders=True)
     parser.add_argument('--target', required=True,
                         choices=('chessboard', 'circles', 'acircles', 'charuco'),
                         help='kind of board; charuco takes markers of 4X4_50, 3/4 of a square')
@@ -37,16 +41,17 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from dig2dig_ros.alignment.calibrate import calibrate
-    from dig2dig_ros.alignment.targets import Target
+    from dig2dig_ros.alignment.targets import Target, find
     from dig2dig_ros.evaluation.documents import write_json
-    from dig2dig_ros.images import match_folders
     size = re.fullmatch(r'(\d+)x(\d+)', arguments.size)
     if not size:
         raise InputError(f'--size is {arguments.size}; it must be columns x rows, such as 6x4')
     target = Target(arguments.target, (int(size[1]), int(size[2])), arguments.square)
     if arguments.output.exists() and not arguments.output.is_dir():
         raise InputError(f'{arguments.output} is a file; --output is a folder')
-    scenes, unmatched = match_folders([arguments.infrared, arguments.visible])
+    scenes, unmatched = read_scenes(
+        arguments, all_of_folders=True, apart=_APART,
+        wanted=lambda pair: all(find(target, image) for image in pair.images))
     found = calibrate(target, scenes)
     median, p95 = (round(float(np.percentile(found.transfer_px, q)), 4) for q in (50, 95))
     _write(arguments.output, found, median, p95)

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
-from dig2dig_ros.commands.options import add_frame_options
+from dig2dig_ros.commands.scene_options import add_scene_options, read_scenes
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_frame_options(parser)
+    add_scene_options(parser, frames=8)
     parser.add_argument('--output', type=Path, metavar='PICTURE',
                         help='write the overlay of the first of them here (PNG, JPEG)')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures')
@@ -19,13 +19,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure and draw."""
     from dig2dig_ros.alignment.check import overlay, residuals
-    from dig2dig_ros.alignment.frames import spread_frames
+    from dig2dig_ros.alignment.frames import loaded
     from dig2dig_ros.camera.preparation import Preparation
     from dig2dig_ros.evaluation.documents import write_json
     from dig2dig_ros.images import write_image
     preparation = Preparation(camera_values(arguments))
-    prepared = [preparation.prepare_images(*pair) for pair in spread_frames(
-        arguments.infrared, arguments.visible, arguments.frames)]
+    scenes, _ = read_scenes(arguments)
+    prepared = [preparation.prepare_images(*map(loaded, sources)) for _, sources in scenes]
     frames = [(each.infrared, each.visible, each.valid) for each in prepared]
     grid = residuals(frames)
     if arguments.output:

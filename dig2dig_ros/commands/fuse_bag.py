@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
+from dig2dig_ros.commands.pair_options import add_pair_options, pair_values
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.fleet.options import RayOptions, add_ray_options, ray_options
 from dig2dig_ros.locations import is_remote, location
-from dig2dig_ros.topics import CAMERAS, IMAGES, recorded
+from dig2dig_ros.topics import CAMERAS
 
 if TYPE_CHECKING:
     from dig2dig_ros.bag.fuse import Fuse, FusionReport, Rig
@@ -37,14 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--figures', type=Path, metavar='DIR',
                         help='write flicker, time and mean weights of every frame, as video.csv '
                              'and video.png')
-    pairs = parser.add_argument_group('pairs')
-    for camera in CAMERAS:
-        pairs.add_argument(f'--{camera}-topic', default=recorded(IMAGES[camera]),
-                           metavar='TOPIC', help='Image or CompressedImage')
-    pairs.add_argument('--slop', type=float, default=0.02, metavar='S',
-                       help='largest time difference in a pair, inclusive, seconds')
-    pairs.add_argument('--offset', type=float, default=0.0, metavar='S',
-                       help='added to infrared stamps, seconds')
+    add_pair_options(parser)
     add_camera_options(parser)
     add_engine_options(parser)
     add_ray_options(parser).add_argument(
@@ -158,11 +152,7 @@ def _write_figures(
 
 def _rig(arguments: argparse.Namespace) -> 'Rig':
     from dig2dig_ros.bag.fuse import Rig
-    if not arguments.slop >= 0:
-        raise InputError(f'--slop is {arguments.slop:g}; it must be at least 0, in seconds')
-    return Rig((arguments.infrared_topic, arguments.visible_topic),
-               round(arguments.slop * 1e9), round(arguments.offset * 1e9),
-               Preparation(camera_values(arguments)))
+    return Rig(*pair_values(arguments), Preparation(camera_values(arguments)))
 
 
 def _summarise(report: 'FusionReport', output: Path) -> None:

@@ -30,11 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
     from dig2dig_ros.bag.keyboard import key_presses
     from dig2dig_ros.bag.storage import open_bag
     try:
-        from dig2dig_ros.ros.bag_player import BagPlayer, player_node
+        from dig2dig_ros.ros.bag_player import BagPlayer
+        from dig2dig_ros.ros.spin import command_node
     except ImportError as error:
         raise InputError(f'replay needs ROS 2 ({error}): source one, or pip install '
                          '"dig2dig[ros]"') from error
-    with open_bag(arguments.bag) as reader, player_node() as node, key_presses() as key_pressed:
+    with (open_bag(arguments.bag) as reader, command_node('bag_player') as node,
+          key_presses() as key_pressed):
         player = BagPlayer(node, reader, arguments.topics, key_pressed)
         for topic in player.unknown:
             print(f'not played: {topic}, its type is not installed', file=sys.stderr)

@@ -1,17 +1,13 @@
 """Publishes a recording with its original spacing, and its time on /clock."""
 
 import importlib
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
-import rclpy
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection, QosDurability
 from rosgraph_msgs.msg import Clock
@@ -19,31 +15,11 @@ from rosgraph_msgs.msg import Clock
 from dig2dig_ros.bag.messages import IMAGE_TYPES
 from dig2dig_ros.bag.timeline import Timeline
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.ros.fast_dds import use_image_profile
 
 CLOCK_TOPIC = '/clock'
 CLOCK_PERIOD_NS = 10_000_000
 ACKNOWLEDGE_TIMEOUT_S = 2.0
 SETTLE_S = 0.2
-
-
-@contextmanager
-def player_node() -> Iterator[Node]:
-    """Have a node whose end by SIGINT or SIGTERM is a KeyboardInterrupt, and nothing else."""
-    problem = use_image_profile()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        node = Node('bag_player', start_parameter_services=False)
-        if problem:
-            node.get_logger().warning(problem)
-        try:
-            yield node
-        finally:
-            node.destroy_node()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        rclpy.try_shutdown()
 
 
 class BagPlayer:

@@ -1,15 +1,17 @@
-"""Runs a node as a process: a clean end at SIGINT and SIGTERM, whatever it is busy with."""
+"""Runs a node as a process, or within a command: a clean end at SIGINT and SIGTERM."""
 
 import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from dig2dig_ros.ros.fast_dds import use_image_profile
 
@@ -67,3 +69,22 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
         sys.stderr.flush()
         os._exit(0)
     return 0
+
+
+@contextlib.contextmanager
+def command_node(name: str) -> Iterator[Node]:
+    """Have a node whose end by SIGINT or SIGTERM is a KeyboardInterrupt, and nothing else."""
+    problem = use_image_profile()
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        node = Node(name, start_parameter_services=False)
+        if problem:
+            node.get_logger().warning(problem)
+        try:
+            yield node
+        finally:
+            node.destroy_node()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        rclpy.try_shutdown()
