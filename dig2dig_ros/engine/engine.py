@@ -123,9 +123,8 @@ class FusionEngine:
         pipeline = self._pipeline(settings or self.settings, height, width)
         against = pipeline.reference_of(len(sources))
         images = [self._transfer.upload(source, slot) for slot, source in enumerate(sources)]
-        luminances = [luminance(image) for image in images]
         masks = self._masks(valid or [], height, width)
-        full = torch.stack(luminances) / 127.5 - 1
+        full = luminances = torch.stack([luminance(image) for image in images])
         if masks is not None:
             full = fill_invalid(full, masks, against is not None)
         working = pipeline.size.enter(full)
@@ -152,8 +151,8 @@ class FusionEngine:
         """
         fused, shares = frame.pipeline.size.leave(
             fused, shares, frame.sources, frame.full, frame.full_valid, frame.clean_ends)
-        image = self._transfer.download(with_chroma(
-            (fused + 1) * 127.5, frame.images, frame.luminances, frame.noise), slot=0)
+        image = self._transfer.download(
+            with_chroma(fused, frame.images, frame.luminances, frame.noise), slot=0)
         shares = self._transfer.download(shares, slot=1)
         timing = Timing(*frame.watch.finish(), calls)
         return FusionResult(self._transfer.keep(image), self._transfer.keep(shares), timing)
@@ -172,7 +171,7 @@ class FusionEngine:
         pipeline = self._pipeline(self.settings, height, width)
         luminances = [luminance(self._transfer.upload(source, slot))
                       for slot, source in enumerate(sources)]
-        working = pipeline.size.enter(torch.stack(luminances) / 127.5 - 1)
+        working = pipeline.size.enter(torch.stack(luminances))
         gain = pipeline.gain(working)[..., :height, :width]
         return pipeline.schedule.levels, gain.cpu().numpy()
 

@@ -33,14 +33,77 @@ def reduced(maps: torch.Tensor, window: int) -> torch.Tensor:
     :param window: as for `smooth`; one below 8 is as wide as a reduced pixel.
     :returns: E x K x ceil(H / 4) x ceil(W / 4).
     """
-    maps = functional.avg_pool2d(maps, REDUCTION, ceil_mode=True, count_include_pad=False)
+    return windowed(pooled(maps), window)
+
+
+def windowed(maps: torch.Tensor, window: int) -> torch.Tensor:
+    """The same window over maps that are at a quarter of the resolution already.
+
+    :param window: in pixels of the full resolution.
+    """
     side = 2 * round((window / REDUCTION - 1) / 2) + 1
     return maps if side < 3 else box_mean(box_mean(maps, side), side)
 
 
+def pooled(maps: torch.Tensor) -> torch.Tensor:
+    """Mean of every 4 x 4 block; those at the border may be smaller.
+
+    :param maps: E x K x H x W.
+    :returns: E x K x ceil(H / 4) x ceil(W / 4).
+    """
+    if maps.is_cuda or maps.shape[-2] % REDUCTION or maps.shape[-1] % REDUCTION:
+        return functional.avg_pool2d(maps, REDUCTION, ceil_mode=True, count_include_pad=False)
+    return block_means(maps, REDUCTION)
+
+
+def block_means(maps: torch.Tensor, side: int) -> torch.Tensor:
+    """Mean of every whole block of side x side pixels.
+
+    Sums of whole rows first, then a product with few columns: a third of the time that pooling
+    takes on a CPU.
+
+    :param maps: ... x H x W.
+    :returns: ... x H // side x W // side.
+    """
+    rows, columns = (length // side for length in maps.shape[-2:])
+    sums = maps[..., :rows * side, :columns * side].unflatten(-2, (rows, side)).sum(dim=-2)
+    means = torch.mv(sums.reshape(-1, side), sums.new_full((side,), 1 / side ** 2))
+    return means.view(*maps.shape[:-2], rows, columns)
+
+
+def block_peaks(maps: torch.Tensor) -> torch.Tensor:
+    """Greatest value of every 4 x 4 block of K x H x W maps, smaller ones at the border."""
+    if maps.is_cuda or maps.shape[-2] % REDUCTION or maps.shape[-1] % REDUCTION:
+        return functional.max_pool2d(maps, REDUCTION, ceil_mode=True)
+    # Along whole rows first: a tenth of the time that pooling takes on a CPU.
+    rows = maps.unflatten(-2, (-1, REDUCTION)).amax(dim=-2)
+    return rows.unflatten(-1, (-1, REDUCTION)).amax(dim=-1)
+
+
 def enlarge(maps: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Bring E x K x h x w maps to a size, bilinearly."""
-    return functional.interpolate(maps, tuple(size), mode='bilinear', align_corners=False)
+    height, width = maps.shape[-2:]
+    if maps.is_cuda or tuple(size) != (REDUCTION * height, REDUCTION * width):
+        return functional.interpolate(maps, tuple(size), mode='bilinear', align_corners=False)
+    return _enlarged(maps.flatten(0, 1)).view(*maps.shape[:2], *size)
+
+
+def _enlarged(maps: torch.Tensor) -> torch.Tensor:
+    """N x h x w maps at four times the size: `functional.interpolate`, in a third of its time.
+
+    Along the rows first; then each of the four rows that one becomes is a fixed mixture of it and
+    its neighbour.
+    """
+    count, height, width = maps.shape
+    wide = functional.interpolate(
+        maps.reshape(1, -1, width), REDUCTION * width, mode='linear').view(count, height, -1)
+    around = torch.cat([wide[:, :1], wide, wide[:, -1:]], dim=1)
+    above, below = around[:, :-2], around[:, 2:]
+    tall = wide.new_empty(count, height, REDUCTION, REDUCTION * width)
+    for row, (other, share) in enumerate(
+            ((above, 0.375), (above, 0.125), (below, 0.125), (below, 0.375))):
+        torch.lerp(wide, other, share, out=tall[:, :, row])
+    return tall
 
 
 def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:
@@ -49,10 +112,18 @@ def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:
     :param maps: ... x H x W.
     :param window: side in pixels, odd.
     """
-    sums, counts = maps, torch.ones(maps.shape[-2:], device=maps.device)
+    sums = maps
     for dim in (-2, -1):
-        sums, counts = _window_sum(sums, window, dim), _window_sum(counts, window, dim)
-    return sums / counts
+        sums = _window_sum(sums, window, dim)
+    rows, columns = (_window_counts(length, window, maps.device) for length in maps.shape[-2:])
+    return sums / (rows[:, None] * columns)
+
+
+def _window_counts(length: int, window: int, device: torch.device) -> torch.Tensor:
+    """How many of so many pixels lie in the window around each."""
+    places = torch.arange(length, device=device, dtype=torch.float32)
+    return ((places + window // 2).clamp_max_(length - 1)
+            - (places - window // 2).clamp_min_(0)).add_(1)
 
 
 def _window_sum(maps: torch.Tensor, window: int, dim: int) -> torch.Tensor:

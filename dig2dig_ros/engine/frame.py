@@ -18,8 +18,8 @@ class Frame:
     Attributes:
         pipeline: what is fixed for the frame's size and settings.
         images: as they came, uint8, H x W or H x W x 3 (BGR).
-        luminances: their BT.601 Y, H x W, 0..255.
-        full: the luminances in [-1, 1], K x H x W.
+        luminances: their BT.601 Y, K x H x W in [-1, 1].
+        full: the same, without what is invalid (`fill_invalid`).
         full_valid: K x H x W, 1 where a source has a pixel, else 0; None where all have all.
         sources: `full` at the working size, K x h x w.
         valid: `full_valid` at the working size, above 0 where a source has a pixel; or None.
@@ -31,7 +31,7 @@ class Frame:
 
     pipeline: FusionPipeline
     images: list[torch.Tensor]
-    luminances: list[torch.Tensor]
+    luminances: torch.Tensor
     full: torch.Tensor
     full_valid: torch.Tensor | None
     sources: torch.Tensor

@@ -21,22 +21,21 @@ SSIM_C1, SSIM_C2 = 0.02 ** 2, 0.06 ** 2
 
 
 def denoise_levels(
-        prior: Prior, sources: torch.Tensor, levels: Sequence[int], noise: torch.Tensor,
+        prior: Prior, sources: torch.Tensor, levels: Sequence[int], noise: torch.Tensor | None,
         clean_ends: Sequence[int] = ()) -> tuple[torch.Tensor, torch.Tensor]:
     """One-step estimates of the sources from every level (Eq. 10), in one network batch.
 
     :param sources: K x H x W in [-1, 1].
     :param levels: E timesteps.
-    :param noise: D x H x W, standard normal; every source and level gets the same draws.
+    :param noise: D x H x W, standard normal; every source and level gets the same draws. None
+        for the sources as they are, which counts as one draw.
     :param clean_ends: for each source the timestep that is as noisy as it, 0 where it is clean;
         all are, by default.
     :returns: c_hat, E x K x H x W in [-1, 1], averaged over the draws; and what the sources are
         without their noise, K x H x W. At levels that are not noisier than a source, that is its
         estimate.
     """
-    noised = torch.stack([
-        signal * sources[:, None] + amplitude * noise
-        for signal, amplitude in map(signal_and_noise, levels)])
+    noised = _noised(sources, levels, noise)
     batch, timesteps = noised.flatten(0, 2), [
         level for level in levels for _ in range(noised.shape[1] * noised.shape[2])]
     noisy = [(source, end) for source, end in enumerate(clean_ends) if end]
@@ -48,7 +47,8 @@ def denoise_levels(
     at = torch.cat([torch.full((1,), timestep, device=sources.device) for timestep in timesteps])
     denoised = prior(batch.unsqueeze(1), at)[:, 0]
     count = noised[..., 0, 0].numel()
-    estimates = denoised[:count].view(noised.shape).mean(dim=2)
+    estimates = denoised[:count].view(noised.shape)
+    estimates = estimates[:, :, 0] if estimates.shape[2] == 1 else estimates.mean(dim=2)
     if not noisy:
         return estimates, sources
     clean = sources.clone()
@@ -58,6 +58,20 @@ def denoise_levels(
             if level <= end:
                 estimates[index, source] = image
     return estimates, clean
+
+
+def _noised(
+        sources: torch.Tensor, levels: Sequence[int], noise: torch.Tensor | None) -> torch.Tensor:
+    """The sources at every level, E x K x D x H x W."""
+    draws = 1 if noise is None else len(noise)
+    drawn = sources[:, None].expand(-1, draws, -1, -1)
+    noised = sources.new_empty(len(levels), *drawn.shape)
+    for at_level, level in zip(noised, levels, strict=True):
+        signal, amplitude = signal_and_noise(level)
+        torch.mul(drawn, signal, out=at_level)
+        if noise is not None:
+            at_level.add_(noise, alpha=amplitude)
+    return noised
 
 
 def information_gain(

@@ -18,16 +18,23 @@ CHROMA_REACH = 0.4
 PALE = 16.0
 
 
+# Half of the grey levels: between 0..255 and [-1, 1].
+HALF = 127.5
+# Pixels that become a row of the product which copies a plane to three channels.
+SPREAD = 8
+
+
 def luminance(image: torch.Tensor) -> torch.Tensor:
     """BT.601 Y of an image.
 
-    :param image: H x W or H x W x 3, uint8 or float, 0..255.
-    :returns: H x W, float32, 0..255.
+    :param image: H x W or H x W x 3, contiguous, uint8 or float, 0..255.
+    :returns: H x W, float32, [-1, 1].
     """
     if image.dim() == 2:
-        return image.float()
-    blue, green, red = image.float().unbind(dim=-1)
-    return BLUE * blue + GREEN * green + RED * red
+        return torch.div(image, HALF).sub_(1)
+    shares = torch.tensor((BLUE, GREEN, RED), device=image.device).div_(HALF)
+    black = shares.new_full((1,), -1.0)
+    return torch.addmv(black, image.float().view(-1, 3), shares).view(image.shape[:2])
 
 
 def with_chroma(
@@ -38,9 +45,9 @@ def with_chroma(
     One colour source keeps its own chroma, which is the same as shifting its three channels by
     the change of luminance. Several are blended by |Cb - 128| and |Cr - 128|, each its own.
 
-    :param fused: H x W, 0..255.
+    :param fused: H x W, [-1, 1].
     :param images: sources, H x W or H x W x 3, 0..255.
-    :param luminances: their Y, H x W, 0..255.
+    :param luminances: their Y, H x W, [-1, 1].
     :param noise: standard deviation of the noise of each Y, grey levels. Of a noisy source the
         chroma is smoothed and paler.
     :returns: H x W, or H x W x 3 where a source is in colour; uint8, rounded and saturated.
@@ -51,16 +58,38 @@ def with_chroma(
     if len(coloured) == 1:
         image, y, level = coloured[0]
         if level < CLEAN_CHROMA:
-            fused = image + (fused - y)[..., None]
-        else:
-            fused = fused[..., None] + _quiet_chroma(image, y, level)
-    elif coloured:
-        # Differences to Y stand for chroma: Cb - 128 = 0.564 (B - Y), Cr - 128 = 0.713 (R - Y).
-        blue = _blend(torch.stack([image[..., 0] - y for image, y, _ in coloured]))
-        red = _blend(torch.stack([image[..., 2] - y for image, y, _ in coloured]))
-        green = -(BLUE * blue + RED * red) / GREEN
-        fused = fused[..., None] + torch.stack([blue, green, red], dim=-1)
-    return fused.round().clamp_(0, 255).to(torch.uint8)
+            return _bytes(_shifted(image, (fused - y).mul_(HALF)))
+        return _bytes(_grey(fused)[..., None] + _quiet_chroma(image, _grey(y), level))
+    if not coloured:
+        return _bytes(_grey(fused))
+    # Differences to Y stand for chroma: Cb - 128 = 0.564 (B - Y), Cr - 128 = 0.713 (R - Y).
+    blue = _blend(torch.stack([image[..., 0] - _grey(y) for image, y, _ in coloured]))
+    red = _blend(torch.stack([image[..., 2] - _grey(y) for image, y, _ in coloured]))
+    green = -(BLUE * blue + RED * red) / GREEN
+    return _bytes(_grey(fused)[..., None] + torch.stack([blue, green, red], dim=-1))
+
+
+def _grey(plane: torch.Tensor) -> torch.Tensor:
+    """[-1, 1] to 0..255."""
+    return (plane + 1).mul_(HALF)
+
+
+def _bytes(image: torch.Tensor) -> torch.Tensor:
+    """Round and saturate; by way of 16 bits, which takes a third of the time on a CPU."""
+    return image.round_().clamp_(0, 255).to(torch.int16).to(torch.uint8)
+
+
+def _shifted(image: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Add H x W to all three channels of H x W x 3.
+
+    As a product with a few columns of ones: to add along a last dimension of three goes number by
+    number on a CPU, and takes twice as long.
+    """
+    if image.is_cuda or shift.numel() % SPREAD:
+        return image + shift[..., None]
+    ones = torch.eye(SPREAD).repeat_interleave(3, dim=1)
+    return torch.addmm(
+        image.float().view(-1, 3 * SPREAD), shift.reshape(-1, SPREAD), ones).view(image.shape)
 
 
 def _quiet_chroma(image: torch.Tensor, y: torch.Tensor, level: float) -> torch.Tensor:

@@ -9,8 +9,8 @@ timestep; the levels below hold nothing but noise.
 import math
 
 import torch
-from torch.nn import functional
 
+from dig2dig_ros.engine.filters import block_means
 from dig2dig_ros.engine.schedule import signal_and_noise
 
 # Timesteps that a clean end may have, each with sqrt(2) times the noise of the one before (3.8 to
@@ -50,9 +50,9 @@ def noise_levels(images: torch.Tensor) -> torch.Tensor:
         return images.new_zeros(len(images))
     even, odd = images[:, :height:2, :width], images[:, 1:height:2, :width]
     column = even - odd
-    diagonal = (column[..., ::2] - column[..., 1::2]).abs() / 2
-    spread = functional.avg_pool2d(diagonal, BLOCK).flatten(1)
-    mean = functional.avg_pool2d(images, 2 * BLOCK).flatten(1)
+    diagonal = (column[..., ::2] - column[..., 1::2]).abs_().div_(2)
+    spread = block_means(diagonal, BLOCK).flatten(1)
+    mean = block_means(images, 2 * BLOCK).flatten(1)
     # A block that is cut off counts only where all are.
     spread = torch.where(mean.abs() < 1 - MARGIN, spread, spread + 2)
     quiet = torch.quantile(spread, QUANTILE, dim=1)

@@ -53,7 +53,7 @@ class Weighed:
     @property
     def shares(self) -> torch.Tensor:
         """Weights of the sources over all levels, K x h x w."""
-        return self.weights.mean(dim=0)
+        return self.weights[0] if len(self.weights) == 1 else self.weights.mean(dim=0)
 
 
 class FusionPipeline:
@@ -74,7 +74,7 @@ class FusionPipeline:
         self._noise = half[0].to(device)
         # Antithetic pairs cancel the part of the estimate that is odd in the noise.
         draws = torch.cat([half, -half])[:settings.draws]
-        self._draws = (draws if settings.draws else torch.zeros_like(half)).to(device)
+        self._draws = draws.to(device) if settings.draws else None
         ancestral = settings.sampler == 'ddpm' and len(self.schedule.timesteps) > 1
         self._ancestral = torch.randn(
             len(self.schedule.timesteps) - 1, *working,
@@ -82,7 +82,8 @@ class FusionPipeline:
 
     def level_calls(self, clean_ends: Sequence[int]) -> int:
         """Images that `weigh` gives the network, in one batch."""
-        levels = len(clean_ends) * len(self._draws) * len(self.schedule.levels)
+        draws = max(1, self.settings.draws)
+        levels = len(clean_ends) * draws * len(self.schedule.levels)
         return levels + sum(end > 0 for end in clean_ends)
 
     def step_calls(self, first: int = 0) -> int:

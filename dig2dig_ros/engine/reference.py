@@ -18,7 +18,15 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from dig2dig_ros.engine.filters import REDUCTION, box_mean, enlarge, reduced
+from dig2dig_ros.engine.filters import (
+    REDUCTION,
+    block_peaks,
+    box_mean,
+    enlarge,
+    pooled,
+    reduced,
+    windowed,
+)
 from dig2dig_ros.engine.information_gain import information_gain
 from dig2dig_ros.engine.ladder import bands_of
 from dig2dig_ros.settings import FusionSettings
@@ -87,15 +95,19 @@ def weigh_against(
     bands = bands_of(estimates, clean)
     if valid is not None:
         bands = bands * (valid > 0)
-    gain = information_gain(estimates, clean, settings.divergence, window, reduced)
-    scales = band_scales(bands, reference)
-    small_base, small_clean = reduced(torch.stack([estimates[0], clean]), 1)
-    small_valid = None if valid is None else reduced(valid[None], 1)[0]
+    powers = moments(bands)
+    local = windowed(powers, window)
+    if settings.divergence == 'l2' and len(bands) == 1 and valid is None:
+        gain = local[:, 1:]  # the divergence of one level is the square of its band
+    else:
+        gain = information_gain(estimates, clean, settings.divergence, window, reduced)
+    scales = band_scales(powers[:, 1:], reference)
+    small_base, small_clean = pooled(estimates[:1])[0], pooled(clean[None])[0]
+    small_valid = None if valid is None else pooled(valid[None])[0]
     exposure = _around(small_clean[reference], NEIGHBOURHOOD)
     sight = _sight(small_base, small_clean, exposure, noise, reference, small_valid)
     weights = reference_weights(
-        gain, novelty(bands, reference, window), scales, sight, exposure, reference,
-        settings.temperature)
+        gain, novelty(local), scales, sight, exposure, reference, settings.temperature)
     own = sight[reference]
     base = own / (own + (1 - own) * sight[1 - reference])
     bodies = torch.zeros(1, 1, *size, device=clean.device)
@@ -153,22 +165,31 @@ def _rise(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return share.square() * (3 - 2 * share)
 
 
-def novelty(bands: torch.Tensor, reference: int, window: int) -> torch.Tensor:
-    """1 - rho^2 of the other source's bands given the reference's, E x h/4 x w/4 in [0, 1].
+def moments(bands: torch.Tensor) -> torch.Tensor:
+    """Of the two sources' bands, E x 2 x h x w, the product and both squares.
 
-    :param bands: E x 2 x h x w.
-    :param window: of the regression, as for the gains.
+    :returns: means over 4 x 4 blocks, E x 3 x h/4 x w/4.
     """
-    other, own = bands[:, 1 - reference], bands[:, reference]
-    products = torch.stack([other * own, other.square(), own.square()], dim=1)
-    shared, other_power, own_power = reduced(products, window).unbind(dim=1)
-    powers = (other_power + VARIANCE_FLOOR) * (own_power + VARIANCE_FLOOR)
-    return (1 - shared.square() / powers).clamp(0, 1)
+    products = torch.mul(bands[:, 0], bands[:, 1])[:, None]
+    return torch.cat([pooled(products), pooled(bands.square())], dim=1)
 
 
-def band_scales(bands: torch.Tensor, reference: int) -> torch.Tensor:
-    """Factors on the bands, E x 2: 1 for the reference; what raises the other to its deviation."""
-    deviations = bands.square().mean(dim=(-2, -1)).sqrt()
+def novelty(local: torch.Tensor) -> torch.Tensor:
+    """1 - rho^2 of either source's bands given the other's, E x h/4 x w/4 in [0, 1].
+
+    :param local: `moments` in the window of the regression, which is that of the gains.
+    """
+    shared, *powers = local.unbind(dim=1)
+    first, second = (power + VARIANCE_FLOOR for power in powers)
+    return (1 - shared.square() / (first * second)).clamp_(0, 1)
+
+
+def band_scales(powers: torch.Tensor, reference: int) -> torch.Tensor:
+    """Factors on the bands, E x 2: 1 for the reference; what raises the other to its deviation.
+
+    :param powers: squares of the bands, at any resolution, E x 2 x h x w.
+    """
+    deviations = powers.mean(dim=(-2, -1)).sqrt()
     ratio = deviations[:, reference] / deviations[:, 1 - reference].clamp_min(1e-6)
     scales = torch.ones_like(deviations)
     scales[:, 1 - reference] = ratio.clamp(LEAST_SCALE, GREATEST_SCALE)
@@ -240,7 +261,7 @@ def within_range(fused: torch.Tensor) -> torch.Tensor:
     """
     if not fused.is_cuda and fused.max() <= 1:
         return fused.clamp_(-1, 1)
-    excess = functional.max_pool2d((fused - 1).clamp_min(0)[None, None], REDUCTION, ceil_mode=True)
+    excess = (block_peaks(fused[None])[None] - 1).clamp_min_(0)
     peak = functional.max_pool2d(excess, 3, stride=1, padding=1)
     way = enlarge(box_mean(box_mean(peak, 3), 3), fused.shape)
     return (fused - way[0, 0]).clamp_(-1, 1)

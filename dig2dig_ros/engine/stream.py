@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from dig2dig_ros.engine.anytime import Calls, LatencyController, warm_step
 from dig2dig_ros.engine.engine import FusionEngine
-from dig2dig_ros.engine.filters import box_mean
+from dig2dig_ros.engine.filters import block_means, box_mean
 from dig2dig_ros.engine.frame import Frame
 from dig2dig_ros.engine.noise import deviation
 from dig2dig_ros.engine.pipeline import Weighed
@@ -137,7 +137,7 @@ def _moved(past: _Memory | None, frame: Frame) -> torch.Tensor | None:
             or past.frame.sources.shape != frame.sources.shape
             or not _same(past.frame.valid, frame.valid)):
         return None
-    change = functional.avg_pool2d(frame.sources - past.frame.sources, BLOCK_PX).abs()
+    change = block_means(frame.sources - past.frame.sources, BLOCK_PX).abs()
     threshold = torch.cat([
         torch.full((1, 1, 1), max(MOTION_THRESHOLD, NOISE_IN_MOTION * deviation(end)),
                    device=change.device) for end in frame.clean_ends])

@@ -212,7 +212,7 @@ class CompactPrior(Prior):
             if not isinstance(self.network, openvino_network.OpenVinoNetwork):
                 inputs = (values.to(self._parts) for values in inputs)
         predicted = self.network(*inputs)
-        return torch.add(c_skip * noised, predicted.float(), alpha=SIGMA_DATA).clamp_(-1, 1)
+        return (c_skip * noised).add_(predicted.float(), alpha=SIGMA_DATA).clamp_(-1, 1)
 
 
 def seeded(architecture: Architecture, seed: int) -> CompactPrior:
