@@ -22,7 +22,7 @@ from pathlib import Path
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from endurance_cameras import Camera
-from endurance_storm import Storm
+from endurance_storm import EVENTS, Storm
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
@@ -32,6 +32,7 @@ from dig2dig_ros.ros.fast_dds import use_image_profile
 
 MEMORY_GROWTH = 1.05
 LATENCY_GROWTH = 1.2
+MEMORY = {'memory_mb': 'VmRSS', 'own_mb': 'RssAnon', 'shared_mb': 'RssShmem'}
 P99 = 'latency receive to publish p50/p90/p99 (ms)'
 LIFECYCLE = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP,
              Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
@@ -87,19 +88,19 @@ class Watcher(Node):
                 self.levels[level] = self.levels.get(level, 0) + 1
 
 
-def resident_mb(pid: int) -> float:
-    """Memory of a process."""
-    for line in Path(f'/proc/{pid}/status').read_text().splitlines():
-        if line.startswith('VmRSS'):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def resident_mb(pid: int) -> dict[str, float]:
+    """Memory of a process: all of it, and its own and what it shares with the cameras."""
+    lines = Path(f'/proc/{pid}/status').read_text().splitlines()
+    values = dict(line.split(':') for line in lines if ':' in line)
+    return {name: round(int(values[key].split()[0]) / 1024, 1) if key in values else 0.0
+            for name, key in MEMORY.items()}
 
 
 def sample(watcher: Watcher, pid: int, minute: float) -> dict[str, float]:
     """One point of the curves."""
     latency = watcher.diagnostics.get(P99, 'none yet')
     p99 = None if latency == 'none yet' else float(latency.rpartition('/')[2])
-    return {'minute': round(minute, 3), 'memory_mb': round(resident_mb(pid), 1), 'p99_ms': p99,
+    return {'minute': round(minute, 3), **resident_mb(pid), 'p99_ms': p99,
             'fused': watcher.fused, 'heard': watcher.heard, 'load': round(os.getloadavg()[0], 1)}
 
 
@@ -107,7 +108,7 @@ def run(arguments: argparse.Namespace, node: subprocess.Popen) -> dict:
     """The storm and what is asked after it."""
     watcher = Watcher()
     cameras = {name: Camera(name) for name in ('infrared', 'visible')}
-    storm = Storm(watcher, cameras, arguments.seed)
+    storm = Storm(watcher, cameras, arguments.seed, arguments.only)
     samples = []
     try:
         storm.calm()
@@ -178,6 +179,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--minutes', type=float, default=60.0)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--only', nargs='*', choices=EVENTS, default=EVENTS,
+                        help='events of the storm, to find the one that does harm')
     parser.add_argument('--output', type=Path, default=Path('out/endurance'))
     parser.add_argument('--prior', default='tiny', help='engine.checkpoint')
     arguments = parser.parse_args()

@@ -3,7 +3,7 @@
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from endurance_cameras import OTHER_SIZE, SIZE, Camera
 from rcl_interfaces.srv import SetParameters
@@ -13,6 +13,9 @@ from sensor_msgs.msg import Image
 
 MALFORMED_HZ = 10_000 / 3600
 EVENT_EVERY_S = (6.0, 14.0)
+DRAWN = ('loss', 'kill', 'time jump', 'size change', 'parameters')
+MALFORMED = 'malformed message'
+EVENTS = (*DRAWN, MALFORMED)
 ENCODINGS = ('mono8', 'mono16', 'bgr8', '32FC1', 'nv12', 'bayer_rggb8', 'rgb5', '', 'bgr16')
 STAMPS = (0, 1, 2**31 - 1, -2**31, -1, 10**9)
 GOOD = {
@@ -38,8 +41,11 @@ class Storm:
         answers: parameters that were set and refused.
     """
 
-    def __init__(self, node: Node, cameras: dict[str, Camera], seed: int) -> None:
+    def __init__(self, node: Node, cameras: dict[str, Camera], seed: int,
+                 only: Sequence[str] = EVENTS) -> None:
+        """Draw from a seed; `only` names the events that may come."""
         self._draw = random.Random(seed)
+        self._only = only
         self._cameras = cameras
         self._publishers = {name: node.create_publisher(Image, f'{name}/image_raw', 5)
                             for name in cameras}
@@ -55,15 +61,16 @@ class Storm:
         self._later = [entry for entry in self._later if entry[0] > now_s]
         for _, action in due:
             action()
-        if now_s >= self._next_malformed_s:
+        if MALFORMED in self._only and now_s >= self._next_malformed_s:
             self._next_malformed_s = now_s + self._draw.expovariate(MALFORMED_HZ)
             self._malformed()
         if now_s >= self._next_event_s:
             self._next_event_s = now_s + self._draw.uniform(*EVENT_EVERY_S)
-            event = self._draw.choice(
-                (self._loss, self._kill, self._time_jump, self._size_change, self._parameters))
-            event(now_s, self._draw.choice(list(self._cameras.values())))
-            self.events[event.__name__.strip('_').replace('_', ' ')] += 1
+            name = self._draw.choice(DRAWN)
+            camera = self._draw.choice(list(self._cameras.values()))
+            if name in self._only:
+                getattr(self, f'_{name.replace(" ", "_")}')(now_s, camera)
+                self.events[name] += 1
 
     def calm(self) -> None:
         """Put everything back; the cameras run as at first."""
@@ -119,7 +126,7 @@ class Storm:
         message.header.stamp.sec = draw.choice(STAMPS)
         message.header.stamp.nanosec = draw.choice((0, 999_999_999, 2**32 - 1))
         self._publishers[draw.choice(list(self._publishers))].publish(message)
-        self.events['malformed message'] += 1
+        self.events[MALFORMED] += 1
 
     def _at(self, when_s: float, action: Callable[[], None]) -> None:
         self._later.append((when_s, action))

@@ -10,15 +10,25 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from dig2dig_ros.ros.node import engine_keeper
 from dig2dig_ros.ros.node.fusion_node import FusionNode
 from dig2dig_ros.ros.spin import run
+
+CUDA_ERROR = ('CUDA error: an illegal memory access was encountered\n'
+              'CUDA kernel errors might be asynchronously reported at some other API call')
 
 
 class MeanSession:
     """Has the interface of EngineSession."""
 
+    sessions = 0
+    cuda_errors = 0
+
     def __init__(self, options, values):
         time.sleep(options.load_s)
+        MeanSession.sessions += 1
+        if MeanSession.sessions in options.fail_loads:
+            raise RuntimeError(CUDA_ERROR)
         self.on_gpu = options.on_gpu
         self._options = options
         self._frames = 0
@@ -29,6 +39,9 @@ class MeanSession:
     def fuse(self, infrared, visible, valid):
         self._frames += 1
         time.sleep(self._options.delay_s)
+        if MeanSession.cuda_errors < self._options.cuda_errors:
+            MeanSession.cuda_errors += 1
+            raise RuntimeError(CUDA_ERROR)
         if self._options.fail_every and self._frames % self._options.fail_every == 0:
             raise RuntimeError('the stand-in was told to fail')
         colour = visible if visible.ndim == 3 else np.dstack([visible] * 3)
@@ -46,7 +59,9 @@ class MeanSession:
         return {'device': 'stand-in', 'running': 'mean'}
 
     def close(self):
-        pass
+        """A lost GPU cannot even free its memory."""
+        if self.on_gpu and 0 < MeanSession.cuda_errors < self._options.cuda_errors:
+            raise RuntimeError(CUDA_ERROR)
 
 
 def main():
@@ -55,7 +70,12 @@ def main():
     parser.add_argument('--delay-s', type=float, default=0.0)
     parser.add_argument('--fail-every', type=int, default=0)
     parser.add_argument('--on-gpu', action='store_true')
+    parser.add_argument('--cuda-errors', type=int, default=0, help='so many frames at first fail')
+    parser.add_argument('--fail-loads', type=int, nargs='*', default=(),
+                        help='numbers of the sessions that cannot be made')
+    parser.add_argument('--first-wait-s', type=float, default=engine_keeper.FIRST_WAIT_S)
     options, rest = parser.parse_known_args()
+    engine_keeper.FIRST_WAIT_S = options.first_wait_s
     return run(lambda: FusionNode(lambda values: MeanSession(options, values)),
                [sys.argv[0], *rest])
 

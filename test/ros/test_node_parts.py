@@ -244,3 +244,14 @@ def test_the_budget_auto_takes_its_share_of_the_period():
     session.hold(1e-3)
     session.fuse(*pair, None)
     assert session.describe()['running'].startswith('one-pass')
+
+
+def test_what_is_fused_to_warm_up_leaves_no_trace():
+    session = EngineSession(DEFAULTS | {
+        'engine.device': 'cpu', 'engine.checkpoint': 'tiny', 'engine.warm_up_size': [128, 96]})
+    assert session.describe()['running'] == 'nothing yet'
+    noise = np.random.default_rng(0).normal(128, 10, (96, 128, 3)).astype(np.uint8)
+    session.fuse(noise[..., 0], noise, None)
+    assert session.describe()['running'].endswith('cold')
+    session.fuse(noise[..., 0], noise, None)
+    assert session.describe()['running'].endswith('warm')

@@ -96,6 +96,8 @@ class FusionNode(LifecycleNode):
     @reported
     def on_activate(self, state: LifecycleState) -> None:
         """Start listening."""
+        if self._fusion.failure:
+            raise InputError(self._fusion.failure)
         self._recent.clear()
         self._inputs = Inputs(self, read(self, PARAMETERS), self._on_capture)
         super().on_activate(state)
@@ -186,8 +188,7 @@ class FusionNode(LifecycleNode):
             self._lose([capture], 'rate limit')
             return
         self._fusion.arrived(capture)
-        lost = self._worker.put(capture)
-        if lost is not None:
+        if (lost := self._worker.put(capture)) is not None:
             self._lose([lost], 'queue full' if lost is capture else 'superseded')
 
     def _wanted(self) -> bool:
@@ -195,12 +196,12 @@ class FusionNode(LifecycleNode):
                 or self._fusion.thermometer.watches)
 
     def _flush(self) -> None:
-        if self._inputs is not None:
-            self._inputs.flush()
-        if self._fusion is not None and self._fusion.failure and self._inputs is not None:
-            reason = self._fusion.failure
+        if self._inputs is None:
+            return
+        self._inputs.flush()
+        if self._fusion.failure:
             self.trigger_deactivate()
-            self.fail(reason)
+            self.fail(self._fusion.failure)
 
     def _on_time_jump(self) -> None:
         self.get_logger().warning('time jumped back; starting over')
@@ -241,13 +242,12 @@ class FusionNode(LifecycleNode):
 
     def _verdict(self) -> tuple[bytes, str]:
         """Level and line of the fusion."""
-        if self.failure:
-            return DiagnosticStatus.ERROR, self.failure
+        if trouble := self.failure or (self._inputs and self._fusion.trouble):
+            return DiagnosticStatus.ERROR, trouble
         if self._inputs is not None:
             return diagnostics.fusion_level(
                 self._statistics, self._recent, self._inputs, self._outputs, self._wanted())
-        loading = self._loading is not None
-        return DiagnosticStatus.WARN, 'loading the engine' if loading else 'not active'
+        return DiagnosticStatus.WARN, 'loading the engine' if self._loading else 'not active'
 
 
 def main(args: Sequence[str] | None = None) -> int:

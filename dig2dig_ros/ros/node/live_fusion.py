@@ -14,6 +14,7 @@ from dig2dig_ros.camera.temperature import Thermometer
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.messages import make_reader
 from dig2dig_ros.ros.node.capture import Capture
+from dig2dig_ros.ros.node.engine_keeper import EngineKeeper, describe_error
 from dig2dig_ros.ros.node.engine_session import EngineSession
 from dig2dig_ros.ros.node.outputs import Frame, Outputs
 from dig2dig_ros.ros.node.pair_period import PairPeriod
@@ -31,7 +32,6 @@ class LiveFusion:
     elsewhere.
 
     Attributes:
-        failure: why no further frame can be fused; empty while all is well.
         thermometer: of the infrared camera.
     """
 
@@ -46,7 +46,6 @@ class LiveFusion:
         self._logger = node.get_logger()
         self._outputs = outputs
         self._statistics = statistics
-        self._make_session = make_session
         self._values = self._wanted = values
         self._preparation = Preparation(
             values, make_reader(values['input.transport'], values['input.conversion']))
@@ -54,13 +53,11 @@ class LiveFusion:
         self._visible_frame_id: str | None = None
         self.thermometer = Thermometer(values)
         self._measured_s = 0.0
-        self._session = make_session(values)
+        self._engine = EngineKeeper(make_session, values)
         self._reset = False
-        self._restarted = False
         self._last_stamp_ns = 0
         self._period = PairPeriod()
-        self._engine_status = self._session.describe()
-        self.failure = ''
+        self._engine_status = self._engine.session.describe()
 
     def apply(self, values: Mapping[str, Any]) -> None:
         """Have changed, valid parameters taken before the next capture."""
@@ -74,6 +71,16 @@ class LiveFusion:
     def reset(self) -> None:
         """Have everything that carries over forgotten before the next capture."""
         self._reset = True
+
+    @property
+    def failure(self) -> str:
+        """Why no further frame can be fused; empty while one may be."""
+        return self._engine.failure
+
+    @property
+    def trouble(self) -> str:
+        """Why none can be fused at the moment; empty while all is well."""
+        return self._engine.trouble
 
     @property
     def engine_status(self) -> Mapping[str, str]:
@@ -93,7 +100,7 @@ class LiveFusion:
 
     def close(self) -> None:
         """Free the engine."""
-        self._session.close()
+        self._engine.close()
 
     def handle(self, capture: Capture) -> None:
         """Process one capture; nothing that goes wrong with it stops the next one."""
@@ -125,15 +132,15 @@ class LiveFusion:
 
     def _apply_to_engine(self) -> None:
         before = self._engine_status.get('settings')
-        self._session.apply(self._values)
-        self._engine_status = self._session.describe()
+        self._engine.session.apply(self._values)
+        self._engine_status = self._engine.session.describe()
         if self._engine_status.get('settings') != before:
             self._logger.info(f'the engine has preset {self._engine_status["preset"]}: '
                               f'{self._engine_status["settings"]}')
 
     def _start_over(self) -> None:
         self._preparation.reset()
-        self._session.reset()
+        self._engine.session.reset()
 
     def _fuse(self, capture: Capture) -> None:
         limit_s = self._values['sync.max_age_s']
@@ -148,17 +155,19 @@ class LiveFusion:
         if self._values['lazy'] and not self._outputs.wants_fusion():
             self._statistics.lose(True, 'temperature only')
             return
+        if not self._has_engine():
+            self._statistics.lose(True, 'no engine')
+            return
         if self._values['engine.latency_budget_ms'] == AUTO_BUDGET and self._period.ms:
-            self._session.hold(self._period.ms)
-        result = self._session.fuse(sources.infrared, sources.visible, sources.valid)
+            self._engine.session.hold(self._period.ms)
+        result = self._engine.fuse(sources.infrared, sources.visible, sources.valid)
         self._publish(capture, sources, result.image, result.weights)
         self._statistics.fused(FrameRecord(
             done_s=time.monotonic(), stamp_ms=self._plausible_age_ms(capture),
             receive_ms=1e-6 * (time.monotonic_ns() - capture.received_ns),
             engine_ms=result.timing.total_ms, skew_ms=1e-6 * capture.skew_ns),
             result.weights.mean(axis=(1, 2)))
-        self._restarted = False
-        self._engine_status = self._session.describe()
+        self._engine_status = self._engine.session.describe()
 
     def _prepare(self, capture: Capture) -> Prepared:
         """Prepare a capture, and take its temperature."""
@@ -226,24 +235,26 @@ class LiveFusion:
     def _failed(self, capture: Capture, error: Exception) -> None:
         if not self._node.context.ok():
             return  # the process is ending, and with it the publishers
-        text = f'{type(error).__name__}: {error}'
+        text = describe_error(error)
         self._statistics.lose(capture.is_pair, 'engine error', error=text)
+        if self._engine.trouble:
+            # One error, however often it fails again before it has run for a while.
+            if self._engine.tries:
+                self._logger.warning(self._engine.trouble)
+            else:
+                self._logger.error(self._engine.trouble)
+            return
         self._logger.error(f'a pair could not be fused: {text}',
                            throttle_duration_sec=LOG_PERIOD_S)
-        # After a CUDA error nothing works any more in that context but, with luck, a new engine.
-        if self._session.on_gpu and isinstance(error, RuntimeError):
-            self._restart(text)
-        elif not isinstance(error, InputError):
-            self._session.reset()
+        if not isinstance(error, InputError):
+            self._engine.session.reset()
 
-    def _restart(self, text: str) -> None:
-        if self._restarted:
-            self.failure = f'the GPU failed twice, deactivated: {text}'
-            return
-        self._restarted = True
-        self._statistics.count('engine restarts')
-        try:
-            self._session.close()
-            self._session = self._make_session(self._values)
-        except Exception as error:  # whatever a lost GPU raises
-            self.failure = f'the GPU failed and the engine cannot be made anew: {error}'
+    def _has_engine(self) -> bool:
+        """Whether a pair can be fused; an engine that was lost is made anew where that is due."""
+        tries = self._engine.tries
+        ready = self._engine.revive(self._values)
+        if self._engine.tries > tries:
+            self._statistics.count('engine restarts')
+            self._logger.warning(
+                f'the engine was made anew (try {tries + 1})' if ready else self._engine.trouble)
+        return ready
