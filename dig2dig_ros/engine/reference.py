@@ -153,7 +153,7 @@ def _sight(
 def _spread(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     """Standard deviation of each source over its pixels, 2."""
     if valid is None:
-        return base.flatten(1).std(dim=1, correction=0)
+        return (base - base.mean(dim=(1, 2), keepdim=True)).square_().mean(dim=(1, 2)).sqrt()
     count = valid.sum(dim=(1, 2)).clamp_min(1)
     mean = (valid * base).sum(dim=(1, 2)) / count
     return ((valid * (base - mean[:, None, None]).square()).sum(dim=(1, 2)) / count).sqrt()
@@ -261,7 +261,8 @@ def within_range(fused: torch.Tensor) -> torch.Tensor:
     """
     if not fused.is_cuda and fused.max() <= 1:
         return fused.clamp_(-1, 1)
-    excess = (block_peaks(fused[None])[None] - 1).clamp_min_(0)
-    peak = functional.max_pool2d(excess, 3, stride=1, padding=1)
+    excess = functional.pad((block_peaks(fused[None])[None] - 1).clamp_min_(0), (1, 1, 1, 1))
+    peak = functional.max_pool2d(excess, (3, 1), stride=1)
+    peak = functional.max_pool2d(peak, (1, 3), stride=1)
     way = enlarge(box_mean(box_mean(peak, 3), 3), fused.shape)
     return (fused - way[0, 0]).clamp_(-1, 1)

@@ -42,7 +42,7 @@ class _Builder:
         planes = self._weights['head.weight'].shape[1] // (SHUFFLE ** 2 + 2)
         scaled = ops.parameter([batch, planes, height, width], np.float32, name='scaled')
         levels = ops.parameter([batch, 2 * planes, 1, 1], np.float32, name='levels')
-        features = self._convolve('head', _stack(scaled, levels, planes))
+        features = self._head(scaled, levels, planes)
         skips = []
         coarsest = len(architecture.widths) - 1
         for level in range(coarsest):
@@ -55,8 +55,29 @@ class _Builder:
                                name=f'merges.{level}')
             features = self._residual(f'decoders.{level}', architecture.blocks[level], features)
         features = self._convolve('tail', features)
-        predicted = ops.depth_to_space(features, 'depth_first', SHUFFLE)
-        return openvino.Model([ops.result(predicted)], [scaled, levels], 'compact')
+        return openvino.Model([ops.result(_shuffle(features))], [scaled, levels], 'compact')
+
+    def _head(self, scaled: openvino.Node, levels: openvino.Node, planes: int) -> openvino.Node:
+        """The first convolution, on the pixels where they are.
+
+        A kernel of 3 x 3 squares of pixels is one of 12 x 12 pixels with a stride of 4, so nothing
+        has to be put into channels first. The levels are planes at its resolution.
+        """
+        kernel = self._weights['head.weight']
+        pixels, told = np.split(kernel, [planes * SHUFFLE ** 2], axis=1)
+        squares = pixels.reshape(-1, planes, SHUFFLE, SHUFFLE, 3, 3)
+        side, border = 3 * SHUFFLE, [SHUFFLE] * 2
+        pixels = squares.transpose(0, 1, 4, 2, 5, 3).reshape(-1, planes, side, side)
+        features = ops.convolution(scaled, ops.constant(np.ascontiguousarray(pixels)),
+                                   border, border, border, [1, 1], name='head')
+        size = ops.shape_of(scaled)
+        batch, *sides = (ops.gather(size, [axis], 0) for axis in (0, 2, 3))
+        level_planes = ops.broadcast(levels, ops.concat(
+            [batch, [2 * planes], *(ops.divide(side, [SHUFFLE]) for side in sides)], 0))
+        told = ops.convolution(level_planes, ops.constant(np.ascontiguousarray(told)),
+                               [1, 1], [1, 1], [1, 1], [1, 1], name='head.levels')
+        return ops.add(_biased('head', features, self._weights['head.bias']), told,
+                       name='head.sum')
 
     def _residual(self, name: str, count: int, features: openvino.Node) -> openvino.Node:
         for block in range(count):
@@ -91,19 +112,15 @@ def _biased(name: str, features: openvino.Node, bias: np.ndarray) -> openvino.No
     return ops.add(features, ops.constant(bias.reshape(1, -1, 1, 1)), name=f'{name}.bias')
 
 
-def _stack(scaled: openvino.Node, levels: openvino.Node, planes: int) -> openvino.Node:
-    """The pixels of every square in channels, and the levels as planes after them.
+def _shuffle(features: openvino.Node) -> openvino.Node:
+    """Channels back to the pixels of every square, by way of channels last.
 
-    By way of channels last, which is how the convolutions want them: SpaceToDepth and its
-    reorders take three times as long.
+    That is how the convolutions leave them; DepthToSpace takes them the other way, and longer.
     """
-    size = ops.shape_of(scaled)
-    batch, height, width = (ops.gather(size, [axis], 0) for axis in (0, 2, 3))
-    rows, columns = (ops.divide(side, np.array([SHUFFLE])) for side in (height, width))
-    squares = ops.reshape(scaled, ops.concat(
-        [batch, [planes], rows, [SHUFFLE], columns, [SHUFFLE]], 0), special_zero=False)
-    images = ops.reshape(ops.transpose(squares, [0, 2, 4, 1, 3, 5]), ops.concat(
-        [batch, rows, columns, [planes * SHUFFLE ** 2]], 0), special_zero=False)
-    told = ops.broadcast(ops.transpose(levels, [0, 2, 3, 1]), ops.concat(
-        [batch, rows, columns, [2 * planes]], 0))
-    return ops.transpose(ops.concat([images, told], 3), [0, 3, 1, 2])
+    size = ops.shape_of(features)
+    batch, rows, columns = (ops.gather(size, [axis], 0) for axis in (0, 2, 3))
+    squares = ops.reshape(ops.transpose(features, [0, 2, 3, 1]), ops.concat(
+        [batch, rows, columns, [SHUFFLE], [SHUFFLE]], 0), special_zero=False)
+    return ops.reshape(ops.transpose(squares, [0, 1, 3, 2, 4]), ops.concat(
+        [batch, [1], *(ops.multiply(side, [SHUFFLE]) for side in (rows, columns))], 0),
+        special_zero=False)
