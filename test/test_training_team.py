@@ -1,11 +1,14 @@
 """One training in several processes: the same steps, one writer, and a stop that resumes."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -96,11 +99,46 @@ def test_an_interrupted_team_stops_after_one_step_and_goes_on_alone(folder, alon
     np.testing.assert_allclose(curve(output), curve(alone), rtol=1e-4)
 
 
+def meet_and_part(rank, folder):
+    """Twice; write the names of the threads that are left when the team has parted."""
+    for interrupt in (False, True):
+        meeting = (folder / f'meeting-{interrupt}').as_uri()
+        with contextlib.suppress(KeyboardInterrupt), Team(rank, 2).assembled(meeting) as team:
+            work_together(team, interrupt)
+        until = time.monotonic() + 30  # a joined thread may still be listed for an instant
+        while (left := gloo_threads()) and time.monotonic() < until:
+            time.sleep(0.01)
+        (folder / f'left.{rank}.{interrupt}').write_text(' '.join(left))
+
+
+def work_together(team, interrupt):
+    network = team.join(torch.nn.Linear(2, 1))
+    network(torch.ones(1, 2)).sum().backward()
+    if interrupt:
+        raise KeyboardInterrupt
+
+
+def gloo_threads():
+    names = []
+    for task in Path('/proc/self/task').iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            names.append((task / 'comm').read_text().strip())
+    return [name for name in names if 'gloo' in name]
+
+
+def test_a_team_leaves_no_thread_that_aborts_the_interpreters_end(tmp_path):
+    torch.multiprocessing.start_processes(
+        meet_and_part, (tmp_path,), nprocs=2, start_method='forkserver')
+    left = {file.name: file.read_text() for file in tmp_path.glob('left.*')}
+    assert left == {f'left.{rank}.{interrupt}': ''
+                    for rank in range(2) for interrupt in (False, True)}
+
+
 def test_torchrun_starts_the_team_as_well(folder, tmp_path):
     output = tmp_path / 'run.safetensors'
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone',
                '--nproc-per-node', '2', '-m', 'dig2dig_ros.cli', *options(folder, output, 2)]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=120,
+    process = subprocess.run(command, capture_output=True, text=True, timeout=600,
                              env=os.environ | {'OMP_NUM_THREADS': '1'})
     assert process.returncode == 0, process.stderr
     card = json.loads(output.with_suffix('.json').read_text())

@@ -5,10 +5,13 @@ depend on how many there are; DistributedDataParallel averages their gradients.
 """
 
 import contextlib
+import gc
+import importlib
 import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ from torch.nn.parallel import DistributedDataParallel
 from dig2dig_ros.errors import InputError
 
 INTERRUPTED = 130
+# DistributedDataParallel imports it, and its functions take the process group that there is at
+# that time for a default argument: it would outlive its destruction.
+_BEFORE_MEETING = 'torch.distributed.nn'
 
 
 class Team:
@@ -86,11 +92,15 @@ class Team:
     @contextlib.contextmanager
     def assembled(self, start: str = 'env://', signals: Sequence[int] = (signal.SIGINT,),
                   ) -> Iterator['Team']:
-        """Meet the other processes.
+        """Meet the other processes, and part from them in the end.
+
+        What `join` gave must be out of reach by then, as the local names of a function are that
+        has returned or raised.
 
         :param start: where they meet, of `torch.distributed.init_process_group`.
         :param signals: those that from then on stop all processes at the end of one step.
         """
+        importlib.import_module(_BEFORE_MEETING)
         backend = 'cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo'
         distributed.init_process_group(
             backend, init_method=start, rank=self.rank, world_size=self.size)
@@ -99,14 +109,27 @@ class Team:
             signal.signal(number, self._interrupt)
         try:
             yield self
-        except KeyboardInterrupt:
-            distributed.barrier()  # the leader may still be writing
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)  # they hold what `join` gave
+            if isinstance(error, KeyboardInterrupt):
+                distributed.barrier()  # the leader may still be writing
             raise
         finally:
-            distributed.destroy_process_group()
+            _part()
 
     def _interrupt(self, number: int, frame: object) -> None:
         self._interrupted = True
+
+
+def _part() -> None:
+    """Destroy the process group and end its threads.
+
+    They free tensors, for which they need the interpreter: one that still does so while Python
+    shuts down aborts the process (pytorch/pytorch#190489). They end with the last reference to
+    the group, one of which is DistributedDataParallel's.
+    """
+    gc.collect()
+    distributed.destroy_process_group()
 
 
 def torchrun_team() -> Team | None:
@@ -122,7 +145,8 @@ def run_team(size: int, work: Callable[[Any, Team], int], arguments: Any) -> int
     :raises InputError: the first that any of them raised.
     """
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload([work.__module__])  # imports torch once, not in each process
+    # Imports torch once, not in each process.
+    context.set_forkserver_preload([work.__module__, _BEFORE_MEETING])
     refusals = context.SimpleQueue()
     with tempfile.TemporaryDirectory(prefix='dig2dig-team-') as folder:
         meeting = (Path(folder) / 'meeting').as_uri()
