@@ -68,8 +68,7 @@ class FusionEngine:
         self._prior.specialise(images, *size)
         if pipeline.reference_of(source_count) is not None:
             # A noisy camera brings one image more, and nobody waits for it then.
-            for noisy in range(1, source_count + 1):
-                self._prior.specialise(images + noisy, *size)
+            self._prior.specialise(images + 1, *size)
         if pipeline.step_calls():
             self._prior.specialise(1, *size)
         self.fuse([np.zeros((height, width), np.uint8)] * source_count)
