@@ -126,5 +126,5 @@ def test_a_camera_preset_holds_declared_parameters_and_its_sources(path):
 
 def test_there_is_a_preset_for_each_kind_of_camera():
     assert {path.stem for path in PRESETS} == {
-        'boson8', 'boson16', 'lepton', 'optris', 'infiray_p2pro', 'oak_thermal', 'realsense',
-        'usb_visible'}
+        'boson8', 'boson16', 'lepton', 'optris', 'infiray_p2pro', 'hikmicro', 'oak_thermal',
+        'realsense', 'usb_visible'}
