@@ -59,6 +59,19 @@ def test_lens_and_its_inverse():
     np.testing.assert_allclose(project(fish, unproject(fish, pixels)), pixels, atol=1e-3)
 
 
+@pytest.mark.parametrize('distortion', [
+    [-0.3, 0.1, 0.001, -0.002], [-0.3, 0.1, 0.001, -0.002, 0.03],
+    [0.2, -0.1, 0.001, -0.002, 0.03, 0.4, -0.05, 0.02],
+    [0.2, -0.1, 0.001, -0.002, 0.03, 0.4, -0.05, 0.02, 1e-3, 2e-3, -1e-3, 1e-3]])
+def test_every_lens_projects_as_opencv_does(distortion):
+    camera = Camera((640, 512), sample_rig().infrared.matrix, np.array(distortion))
+    rays = np.random.default_rng(0).uniform(-0.5, 0.5, (50, 2))
+    points = np.column_stack([rays, np.ones(50)])
+    truth, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), camera.matrix,
+                                 camera.distortion)
+    np.testing.assert_allclose(project(camera, rays), truth[:, 0], atol=1e-9)
+
+
 def test_rendered_rig_is_found(calibrated):
     truth = sample_rig('lepton')
     rig = read_rig(calibrated / 'rig' / 'rig.yaml')

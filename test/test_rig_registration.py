@@ -1,15 +1,20 @@
 """Registration through lenses and a plane, and its slow correction, against truth."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 
+from dig2dig_ros.alignment.camera_info import camera_of
 from dig2dig_ros.alignment.lens import project, unproject
 from dig2dig_ros.alignment.monitor import PERIOD
 from dig2dig_ros.alignment.rig import HomographyRig, write_rig
 from dig2dig_ros.camera.preparation import BadImage, Preparation
 from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.rig_registration import RigRegistration, parallax_range
+from dig2dig_ros.camera.rig_source import RigSource, pose_of_transform
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.synthetic.boards import sample_rig
 from dig2dig_ros.synthetic.street import StreetScene
@@ -45,6 +50,93 @@ def test_parallax_range_by_hand():
         assert 980 * across * abs(1 / edge - 1 / 10) == pytest.approx(2.0)
     assert near < 10 < far
     assert parallax_range(rig, 1000.0)[1] == np.inf
+
+
+def info_of(camera, **changes):
+    """What a driver publishes of a camera: a stand-in with the fields of CameraInfo."""
+    roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0)
+    fields = {'width': camera.size[0], 'height': camera.size[1], 'k': camera.matrix.ravel(),
+              'd': camera.distortion, 'distortion_model': camera.model, 'binning_x': 0,
+              'binning_y': 0, 'roi': roi}
+    return SimpleNamespace(**{**fields, **changes})
+
+
+def test_camera_info_of_a_binned_region():
+    camera = sample_rig().infrared
+    roi = SimpleNamespace(x_offset=100, y_offset=40, width=400, height=300)
+    read = camera_of(info_of(camera, binning_x=2, binning_y=2, roi=roi), 'infrared')
+    assert read.size == (200, 150)
+    full = project(camera, np.array([[0.1, -0.05]]))[0]
+    # Pixel c of the image holds pixels 2 c and 2 c + 1 of the region.
+    expected = (full - [100, 40] + 0.5) / 2 - 0.5
+    np.testing.assert_allclose(project(read, np.array([[0.1, -0.05]]))[0], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(('changes', 'complaint'), [
+    ({'k': np.zeros(9)}, 'not calibrated'), ({'k': np.full(9, np.nan)}, 'finite'),
+    ({'d': np.array([np.nan] * 5)}, 'finite'), ({'d': np.zeros(3)}, 'takes 4 or 5'),
+    ({'distortion_model': 'odd'}, 'must be one of')])
+def test_bad_camera_info_is_named(changes, complaint):
+    with pytest.raises(InputError, match=f'infrared.*{complaint}|{complaint}.*infrared'):
+        camera_of(info_of(sample_rig().infrared, **changes), 'infrared')
+
+
+def test_a_rig_is_made_once_of_what_comes():
+    rig, source = sample_rig(), RigSource()
+    infos = {'infrared': info_of(rig.infrared), 'visible': None}
+
+    def pose():
+        return rig.rotation, rig.translation
+
+    assert source.update(infos, pose) is None
+    assert source.problem == 'no camera_info of visible has come'
+    infos['visible'] = info_of(rig.visible)
+    made = source.update(infos, pose)
+    np.testing.assert_allclose(made.infrared.matrix, rig.infrared.matrix)
+    assert (made.visible.size, source.problem) == (rig.visible.size, '')
+    assert source.update({**infos, 'visible': info_of(rig.visible)}, pose) is None
+    infos['visible'] = info_of(rig.visible, k=np.full(9, np.nan))
+    assert source.update(infos, pose) is None
+    assert 'finite' in source.problem
+    assert source.update({**infos, 'visible': info_of(rig.visible)}, pose) is None
+    assert source.problem == ''
+
+
+def test_a_transform_is_read_as_a_rotation():
+    turn = SimpleNamespace(x=0.0, y=0.0, z=np.sin(0.2), w=np.cos(0.2))
+    shift = SimpleNamespace(x=0.1, y=-0.2, z=0.3)
+    rotation, translation = pose_of_transform(SimpleNamespace(rotation=turn, translation=shift))
+    np.testing.assert_allclose(rotation, cv2.Rodrigues(np.array([0, 0, 0.4]))[0], atol=1e-12)
+    np.testing.assert_allclose(translation, [0.1, -0.2, 0.3])
+    turn.z = 5.0
+    with pytest.raises(InputError, match='unit quaternion'):
+        pose_of_transform(SimpleNamespace(rotation=turn, translation=shift))
+
+
+def test_an_offered_rig_is_taken_where_it_fits(tmp_path):
+    path, rig = tmp_path / 'rig.yaml', sample_rig()
+    write_rig(path, rig, {})
+    preparation = Preparation({'registration.calibration': str(path),
+                               'registration.source': 'camera_info'})
+    pair = np.zeros((512, 640), np.uint8), np.zeros((720, 1280, 3), np.uint8)
+    before = preparation.prepare_images(*pair).valid
+    longer = dataclasses.replace(rig.infrared, matrix=rig.infrared.matrix * [[1.2], [1.2], [1]])
+    small = dataclasses.replace(longer, size=(320, 256))
+    preparation.offer(dataclasses.replace(rig, infrared=small))
+    np.testing.assert_array_equal(preparation.prepare_images(*pair).valid, before)
+    assert 'infrared images are 640x512, the calibration is for 320x256' in preparation.problem
+    preparation.offer(dataclasses.replace(rig, infrared=longer))
+    after = preparation.prepare_images(*pair).valid
+    assert after.sum() < 0.9 * before.sum()
+    assert preparation.problem == ''
+    # A change of distance keeps the rig that was offered.
+    preparation.apply({'registration.calibration': str(path), 'registration.distance_m': 3.0,
+                       'registration.source': 'camera_info'})
+    assert preparation.rig.infrared is longer
+    with pytest.raises(InputError, match='takes the pose of the cameras'):
+        Preparation({'registration.source': 'camera_info'})
+    with pytest.raises(InputError, match='must be rig or auto'):
+        Preparation({'registration.source': 'tf', 'registration.model': 'homography'})
 
 
 def test_correction_moves_the_map():
@@ -95,12 +187,16 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
 def test_status_warns_beyond_three_pixels():
     pytest.importorskip('diagnostic_msgs')
     from dig2dig_ros.ros.node.diagnostics import alignment_statuses
-    assert alignment_statuses('node', 'off', 9.0, np.eye(3)) == []
+    from dig2dig_ros.ros.node.rig_feed import Alignment
+    assert alignment_statuses('node', Alignment('off', None, np.eye(3))) == []
     for off_px, level, words in ((None, b'\x00', 'not measured'), (2.0, b'\x00', 'measured'),
                                  (4.04, b'\x01', '4.0 px off')):
-        [status] = alignment_statuses('node', 'monitor', off_px, np.eye(3))
+        [status] = alignment_statuses('node', Alignment('monitor', off_px, np.eye(3)))
         assert status.level == level
         assert words in status.message
+    [status] = alignment_statuses('node', Alignment('off', None, np.eye(3), 'no transform'))
+    assert status.level == b'\x01'
+    assert status.message == 'the map stays as it was: no transform'
 
 
 @pytest.fixture(scope='module')

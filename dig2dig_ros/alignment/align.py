@@ -119,8 +119,8 @@ def _refine(pyramid: Pyramid, start: np.ndarray, pick: slice) -> tuple[np.ndarra
     moving, ncc = between_levels(start, (2, 2), (2, 2)), 0.0
     for level in LEVELS:
         shrink, grow = (0.5 ** level,) * 2, (2.0 ** level,) * 2
-        frames, infrared = zip(*pyramid.level(level)[pick], strict=True)
-        moved, level_ncc = refine_level(frames, infrared, between_levels(moving, shrink, shrink))
+        moved, level_ncc = refine_level(pyramid.level(level)[pick],
+                                        between_levels(moving, shrink, shrink))
         moving = between_levels(moved, grow, grow)
         if level == 1:
             ncc = level_ncc

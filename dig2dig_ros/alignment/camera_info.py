@@ -1,6 +1,41 @@
-"""Calibrations as the YAML files of ROS's camera_calibration and camera_info_manager."""
+"""Calibrations as ROS has them: CameraInfo messages, and the YAML files of camera_calibration."""
 
-from dig2dig_ros.alignment.rig import Camera
+from typing import Any
+
+import numpy as np
+
+from dig2dig_ros.alignment.rig import Camera, checked_camera
+from dig2dig_ros.errors import InputError
+
+
+def camera_of(info: Any, name: str) -> Camera:
+    """Read the lens of a raw image from a sensor_msgs/CameraInfo, of rclpy or of rosbags.
+
+    K is that of the full resolution; the image may be a region of it (`roi`), and binned.
+
+    :param name: of the camera, for errors.
+    :raises InputError: where it is not calibrated, or holds numbers that cannot be.
+    """
+    matrix = np.array(info.k, np.float64).reshape(3, 3)
+    if not matrix.any():
+        raise InputError(f'camera_info of {name} is not calibrated (K is 0)')
+    matrix[0, 2] -= info.roi.x_offset
+    matrix[1, 2] -= info.roi.y_offset
+    bins = np.array([max(info.binning_x, 1), max(info.binning_y, 1)])
+    # The centre of the top-left pixel is (0, 0), and that of four binned ones (0.5, 0.5).
+    matrix[:2] /= bins[:, None]
+    matrix[:2, 2] += 0.5 / bins - 0.5
+    distortion = np.array(info.d, np.float64)
+    model = info.distortion_model or 'plumb_bob'
+    if not distortion.size:
+        distortion = np.zeros(4 if model == 'equidistant' else 8 if 'rational' in model else 5)
+    return checked_camera(f'{name} (camera_info)', image_size(info), matrix, distortion, model)
+
+
+def image_size(info: Any) -> tuple[int, int]:
+    """(width, height) of the images that a sensor_msgs/CameraInfo is for."""
+    return ((info.roi.width or info.width) // max(info.binning_x, 1),
+            (info.roi.height or info.height) // max(info.binning_y, 1))
 
 
 def camera_info_yaml(name: str, camera: Camera) -> str:

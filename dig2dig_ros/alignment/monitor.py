@@ -1,5 +1,6 @@
 """Watches from the pictures themselves whether infrared still lies on visible."""
 
+import copy
 from collections import deque
 
 import cv2
@@ -8,9 +9,9 @@ import numpy as np
 from dig2dig_ros.alignment.field import gradient_field, grey_levels
 from dig2dig_ros.alignment.refine import (
     LinearisedFrame,
+    Refinement,
     between_levels,
     blurred,
-    refine_level,
 )
 from dig2dig_ros.errors import InputError
 
@@ -24,7 +25,7 @@ _STEP_PX = 1.0
 
 
 class Monitor:
-    """Pools a few of the latest frames and refines on them.
+    """Pools a few of the latest frames and refines on them, an iteration a frame.
 
     Attributes:
         misalignment_px: how far infrared lies off, mean at the corners, in visible pixels, less
@@ -37,13 +38,23 @@ class Monitor:
         self._frames: deque[tuple[LinearisedFrame, np.ndarray]] = deque(maxlen=_FRAMES)
         self._seen = -1
         self._found = np.eye(3)[:2]
-        self._scale = 1.0
+        self._size = (0, 0)
+        # Under way: of all frames, then of the even and of the odd ones.
+        self._fits: tuple[Refinement, ...] = ()
         self.misalignment_px: float | None = None
         self.correction = np.eye(3)
+
+    def copy(self) -> 'Monitor':
+        """Make another one that goes on from here."""
+        made = copy.copy(self)
+        made._frames = self._frames.copy()
+        return made
 
     def due(self) -> bool:
         """Count a frame, and tell whether to look at it."""
         self._seen += 1
+        if self._fits:
+            self._advance()
         return self._seen % PERIOD == 0
 
     def look(self, infrared: np.ndarray, visible: np.ndarray) -> None:
@@ -53,34 +64,50 @@ class Monitor:
         :param visible: H x W or H x W x 3 uint8.
         """
         height, width = visible.shape[:2]
-        self._scale = min(1.0, _WORK_PX / width)
-        size = (8 * max(round(width * self._scale / 8), 8),
-                8 * max(round(height * self._scale / 8), 8))
+        scale = min(1.0, _WORK_PX / width)
+        size = tuple(8 * max(round(side * scale / 8), 8) for side in (width, height))
+        if (width, height) != self._size:
+            self._frames.clear()
+            self._fits = ()
+            self._size = width, height
         try:
             fields = [gradient_field(grey_levels(cv2.resize(
                 image, size, interpolation=cv2.INTER_AREA))) for image in (infrared, visible)]
         except InputError:  # a covered lens, or the shutter
             return
         self._frames.append((LinearisedFrame(blurred(fields[1], 1)), blurred(fields[0], 1)))
-        if len(self._frames) == _FRAMES:
-            self._estimate((width, height))
+        if len(self._frames) == _FRAMES and not self._fits:
+            self._fits = (Refinement(tuple(self._frames), self._found),)
 
-    def _estimate(self, size: tuple[int, int]) -> None:
-        frames = list(self._frames)
-        found, ncc = _fit(frames, self._found)
-        halves = [_fit(frames[start::2], found)[0] for start in (0, 1)]
-        work = frames[0][0].size
-        apart = _corners(halves[0], work) - _corners(halves[1], work)
-        if ncc < _LEAST_NCC or np.linalg.norm(apart, axis=1).mean() > _HALVES_SHARE * np.hypot(
-                *work):
+    def _advance(self) -> None:
+        """Iterate once: eight frames at once would hold up the picture for 40 ms."""
+        *done, current = self._fits
+        current = current.step()
+        self._fits = (*done, current)
+        if not current.finished:
+            return
+        if len(self._fits) == 3:
+            self._conclude()
+            self._fits = ()
+            return
+        whole = self._fits[0]
+        self._fits += (Refinement(whole.frames[len(done)::2], whole.moving),)
+
+    def _conclude(self) -> None:
+        whole, even, odd = self._fits
+        work = whole.frames[0][0].size
+        apart = _corners(even.moving, work) - _corners(odd.moving, work)
+        if whole.ncc < _LEAST_NCC or np.linalg.norm(
+                apart, axis=1).mean() > _HALVES_SHARE * np.hypot(*work):
             self.misalignment_px = None
             self._found = np.eye(3)[:2]
             return
-        self._found = found
-        grow = (size[0] / work[0], size[1] / work[1])
-        self._drift = np.vstack([between_levels(found, grow, grow), [0, 0, 1]])
+        self._found = whole.moving
+        grow = (self._size[0] / work[0], self._size[1] / work[1])
+        self._drift = np.vstack([between_levels(whole.moving, grow, grow), [0, 0, 1]])
         self.misalignment_px = float(np.linalg.norm(
-            _corners(self._drift[:2], size) - _corners(self.correction[:2], size), axis=1).mean())
+            _corners(self._drift[:2], self._size) - _corners(self.correction[:2], self._size),
+            axis=1).mean())
 
     def step(self, size: tuple[int, int]) -> bool:
         """Move `correction` towards what was found, no corner by more than a pixel.
@@ -98,12 +125,6 @@ class Monitor:
         self.correction = self.correction + share * (self._drift - self.correction)
         self.misalignment_px *= 1 - share
         return True
-
-
-def _fit(frames: list[tuple[LinearisedFrame, np.ndarray]],
-         start: np.ndarray) -> tuple[np.ndarray, float]:
-    visible, infrared = zip(*frames, strict=True)
-    return refine_level(visible, infrared, start)
 
 
 def _corners(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:

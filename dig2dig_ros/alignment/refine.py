@@ -116,26 +116,49 @@ def blurred(field: np.ndarray, level: int, sigma: float = 2.0) -> np.ndarray:
     return cv2.GaussianBlur(field, (0, 0), sigma)
 
 
-def refine_level(frames: Sequence[LinearisedFrame], infrared: Sequence[np.ndarray],
+@dataclasses.dataclass(frozen=True)
+class Refinement:
+    """A refinement on one level, an iteration at a time; only `step` makes the next state.
+
+    Attributes:
+        frames: linearised visible field and infrared field of each frame.
+        moving: 2 x 3, infrared to visible pixels of this level, so far.
+        ncc: there; 0 before the first step.
+        rounds: iterations done.
+        finished: whether another one would change nothing, or there were enough.
+    """
+
+    frames: Sequence[tuple[LinearisedFrame, np.ndarray]]
+    moving: np.ndarray
+    ncc: float = 0.0
+    rounds: int = 0
+    finished: bool = False
+
+    def step(self) -> 'Refinement':
+        """Iterate once."""
+        total = pool([frame.equations(field, self.moving) for frame, field in self.frames])
+        parameters = total.step()
+        largest = float(np.abs(parameters).sum())
+        if largest > 2:
+            parameters *= 2 / largest
+        moving = correction(parameters, self.frames[0][0].size)[:2] @ np.vstack(
+            [self.moving, [0, 0, 1]])
+        rounds = self.rounds + 1
+        return Refinement(self.frames, moving, total.ncc, rounds,
+                          largest < 0.01 or rounds == _ITERATIONS)
+
+
+def refine_level(frames: Sequence[tuple[LinearisedFrame, np.ndarray]],
                  moving: np.ndarray) -> tuple[np.ndarray, float]:
     """Iterate on one level to convergence.
 
     :param moving: 2 x 3 to start from, in pixels of this level.
     :returns: 2 x 3, and the NCC there.
     """
-    ncc = 0.0
-    for _ in range(_ITERATIONS):
-        total = pool([frame.equations(field, moving)
-                      for frame, field in zip(frames, infrared, strict=True)])
-        ncc = total.ncc
-        parameters = total.step()
-        largest = float(np.abs(parameters).sum())
-        if largest > 2:
-            parameters *= 2 / largest
-        moving = correction(parameters, frames[0].size)[:2] @ np.vstack([moving, [0, 0, 1]])
-        if largest < 0.01:
-            break
-    return moving, ncc
+    state = Refinement(frames, moving)
+    while not state.finished:
+        state = state.step()
+    return state.moving, state.ncc
 
 
 def pool(equations: Sequence[Equations]) -> Equations:

@@ -169,16 +169,26 @@ def _rotation(values: Any) -> np.ndarray:
 
 
 def _camera(section: Mapping[str, Any], name: str) -> Camera:
-    model = section['distortion_model']
+    return checked_camera(name, _size(section), section['camera_matrix'],
+                          section['distortion_coefficients'], section['distortion_model'])
+
+
+def checked_camera(name: str, size: Size, matrix: Any, distortion: Any, model: str) -> Camera:
+    """Make a camera of numbers from elsewhere.
+
+    :param matrix: K, nine numbers.
+    :param distortion: D of the model.
+    :raises InputError: where they cannot be.
+    """
     if model not in DISTORTION_SIZES:
         raise InputError(f'distortion_model of {name} is {model!r}; it must be one of '
                          f'{", ".join(DISTORTION_SIZES)}')
-    matrix = _matrix(section['camera_matrix'], (3, 3), f'camera_matrix of {name}')
+    matrix = _matrix(matrix, (3, 3), f'camera_matrix of {name}')
     if min(matrix[0, 0], matrix[1, 1]) <= 0:
         raise InputError(f'focal lengths of {name} are {matrix[0, 0]:g} and {matrix[1, 1]:g}; '
                          'they must be above 0')
-    distortion = np.asarray(section['distortion_coefficients'], np.float64).ravel()
+    distortion = np.asarray(distortion, np.float64).ravel()
     if distortion.size not in DISTORTION_SIZES[model] or not np.isfinite(distortion).all():
         raise InputError(f'distortion_coefficients of {name} are {distortion.tolist()}; {model} '
                          f'takes {" or ".join(map(str, DISTORTION_SIZES[model]))} finite numbers')
-    return Camera(_size(section), matrix, distortion, model)
+    return Camera(size, matrix, distortion, model)

@@ -4,7 +4,6 @@ The node, `fuse-bag` and `fuse` prepare their pairs here and nowhere else, so th
 pair gives the same picture in all three.
 """
 
-import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -13,8 +12,10 @@ import cv2
 import numpy as np
 
 from dig2dig_ros.alignment.monitor import Monitor
+from dig2dig_ros.alignment.rig import CameraRig
 from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.camera.polarity import Polarity
+from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.registration_settings import RegistrationSettings
 from dig2dig_ros.camera.thermal import ThermalSettings, without_telemetry
 from dig2dig_ros.errors import InputError
@@ -54,7 +55,11 @@ class Prepared(NamedTuple):
 
 
 class Preparation:
-    """Prepares the pairs of two cameras in order; keeps what carries over between them."""
+    """Prepares the pairs of two cameras in order; keeps what carries over between them.
+
+    Attributes:
+        problem: why the rig that was offered last is not used; empty where it is.
+    """
 
     def __init__(self, values: Mapping[str, Any] | None = None,
                  read: Reader = read_pixels) -> None:
@@ -69,6 +74,9 @@ class Preparation:
         self._size: tuple[int, int] | None = None
         self._seen: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._monitor: Monitor | None = None
+        self._rig: CameraRig | None = None
+        self._offered: CameraRig | None = None
+        self.problem = ''
         self._settings: dict[str, Any] = {}
         self.apply(values or {})
 
@@ -81,16 +89,50 @@ class Preparation:
         thermal, registration = settings['thermal'], settings['registration']
         built = None
         if self._settings.get('registration') != registration:
-            built = registration.build()
-            if self._seen is not None:
-                built.check_sizes(*self._seen)
+            built = self._built(registration, self._rig)
         if self._settings.get('thermal') != thermal:
             self._gains = dict(zip(CAMERAS, thermal.gain_controls(), strict=True))
             self._polarity = Polarity(thermal.polarity)
         if built is not None:
-            self._registration = built
-            self._monitor = Monitor() if registration.refine != 'off' else None
+            self._lay_by(built, registration)
         self._settings = settings
+
+    def offer(self, rig: CameraRig) -> None:
+        """Give the rig that `registration.source` takes from elsewhere, for the next pair on.
+
+        Where it does not fit the images the map stays, and `problem` says why.
+        """
+        self._offered = rig
+
+    def _take_offered(self) -> None:
+        rig, self._offered = self._offered, None
+        registration = self._settings['registration']
+        try:
+            self._lay_by(self._built(registration, rig), registration)
+        except InputError as error:
+            self.problem = str(error)
+        else:
+            self._rig, self.problem = rig, ''
+
+    def _built(self, registration: RegistrationSettings, rig: CameraRig | None) -> Registration:
+        built = registration.build(rig)
+        if self._seen is not None:
+            built.check_sizes(*self._seen)
+        return built
+
+    def _lay_by(self, built: Registration, registration: RegistrationSettings) -> None:
+        self._registration = built
+        self._monitor = Monitor() if registration.refine != 'off' else None
+
+    @property
+    def parallax(self) -> str:
+        """What parallax remains, in a line; empty where that is not known."""
+        return self._registration.describe()
+
+    @property
+    def rig(self) -> CameraRig | None:
+        """The rig that pixels are aligned by; None where it is a homography."""
+        return getattr(self._registration, 'rig', None)
 
     def reset(self) -> None:
         """Forget the frames seen, as after a jump in time."""
@@ -107,23 +149,29 @@ class Preparation:
     def memory(self) -> dict[str, Any]:
         """What carries over to the next pair; see `GainControl.memory` and `Polarity.memory`."""
         gains = {camera: gain.memory for camera, gain in self._gains.items()}
-        return {**gains, 'polarity': self._polarity.memory, 'monitor': self._monitor}
+        monitor = self._monitor.copy() if self._corrects else None
+        return {**gains, 'polarity': self._polarity.memory, 'monitor': monitor}
 
     @property
     def remembers(self) -> bool:
         """Tell whether the next pair depends on those before it."""
         gains = any(gain.memory for gain in self._gains.values())
         return bool(self._settings['thermal'].smoothing > 0 and gains or self._polarity.memory
-                    or self._monitor)
+                    or self._corrects)
 
     def recall(self, memory: Mapping[str, Any]) -> None:
         """Go on from the `memory` of a preparation with the same settings."""
         for camera, gain in self._gains.items():
             gain.recall(memory[camera])
         self._polarity.recall(memory['polarity'])
-        self._monitor = copy.deepcopy(memory['monitor'])
-        if self._monitor and self._settings['registration'].refine == 'slow':
+        if self._corrects:
+            self._monitor = memory['monitor'].copy()
             self._registration.correct(self._monitor.correction)
+
+    @property
+    def _corrects(self) -> bool:
+        """Whether the registration follows what the monitor finds."""
+        return self._settings['registration'].refine == 'slow'
 
     def prepare(self, infrared: Any, visible: Any) -> Prepared:
         """Read and prepare two messages; None stands for a camera that sent nothing.
@@ -178,11 +226,12 @@ class Preparation:
              visible: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Align a pair, and look now and then whether it fits."""
         self._seen = infrared.shape[1::-1], visible.shape[1::-1]
+        if self._offered is not None:
+            self._take_offered()
         if self._monitor and self._monitor.due():
             fixed, _ = self._registration.align(infrared, *visible.shape[:2], corrected=False)
             self._monitor.look(fixed, visible)
-            if self._settings['registration'].refine == 'slow' and self._monitor.step(
-                    visible.shape[1::-1]):
+            if self._corrects and self._monitor.step(visible.shape[1::-1]):
                 self._registration.correct(self._monitor.correction)
         return self._registration.apply(infrared, visible)
 

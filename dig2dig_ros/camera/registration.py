@@ -61,6 +61,10 @@ class Registration:
         self._correction = correction
         self._moved = None
 
+    def describe(self) -> str:
+        """Tell what parallax remains, in a line; empty where that is not known."""
+        return ''
+
     def check_sizes(self, infrared: tuple[int, int], visible: tuple[int, int]) -> None:
         """Check sizes (width, height) of images against those that this is made for.
 

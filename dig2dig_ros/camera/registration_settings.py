@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dig2dig_ros.alignment.rig import CameraRig, HomographyRig, read_rig
 from dig2dig_ros.camera.registration import IDENTITY, Registration
-from dig2dig_ros.camera.rig_registration import RigRegistration, parallax_range
+from dig2dig_ros.camera.rig_registration import RigRegistration
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.option import option
 
@@ -23,6 +23,11 @@ class RegistrationSettings:
         'identity stretches the infrared image over the visible one', bounds=(-1e6, 1e6))
     calibration: str = option(
         '', 'rig file that dig2dig align or dig2dig calibrate wrote; empty: none')
+    source: str = option(
+        'file', 'where a rig comes from; file: all of it from the calibration file; camera_info: '
+        'lenses from what the cameras publish, their pose from the file; tf: lenses likewise, '
+        'pose from TF (needs tf2). Until it is there, and where it cannot be used, the map is '
+        'as with file', choices=('file', 'camera_info', 'tf'))
     distance_m: float = option(
         10.0, 'with a rig: distance at which infrared lies exactly on visible', bounds=(0.05, 1e5),
         unit='metres')
@@ -30,17 +35,36 @@ class RegistrationSettings:
         'off', 'monitor: measure from the pictures how far infrared lies off; slow: also correct '
         'it, by at most a pixel at a time', choices=('off', 'monitor', 'slow'))
 
-    def build(self) -> Registration:
+    @property
+    def file(self) -> Path:
+        """The rig file."""
+        return Path(self.calibration)
+
+    def build(self, rig: CameraRig | None = None) -> Registration:
         """Make what they describe.
 
+        :param rig: what came from elsewhere, see `source`; None: nothing yet.
         :raises InputError: for a homography that cannot be inverted, or a bad file.
         """
+        made = self._from_file()
+        if self.source == 'file':
+            return made
+        if self.model == 'homography':
+            raise InputError(f'registration.source is {self.source}, which makes a rig; '
+                             'registration.model must be rig or auto')
+        if self.source == 'camera_info' and not isinstance(made, RigRegistration):
+            raise InputError('registration.source is camera_info, which takes the pose of the '
+                             'cameras from a rig that dig2dig calibrate wrote, in '
+                             'registration.calibration; tf takes it from TF')
+        return made if rig is None else RigRegistration(rig, self.distance_m)
+
+    def _from_file(self) -> Registration:
         if not self.calibration:
-            if self.model == 'rig':
+            if self.model == 'rig' and self.source == 'file':
                 raise InputError('registration.model is rig, which takes a file in '
                                  'registration.calibration; dig2dig calibrate writes one')
             return Registration(self.homography)
-        rig = read_rig(Path(self.calibration))
+        rig = read_rig(self.file)
         kind = 'rig' if isinstance(rig, CameraRig) else 'homography'
         if self.model not in ('auto', kind):
             raise InputError(f'{self.calibration} holds a {kind}, registration.model is '
@@ -50,14 +74,3 @@ class RegistrationSettings:
             registration.sizes = rig.sizes
             return registration
         return RigRegistration(rig, self.distance_m)
-
-    def describe(self) -> str:
-        """Tell what parallax remains, in a line; empty without a rig."""
-        if not self.calibration:
-            return ''
-        rig = read_rig(Path(self.calibration))
-        if not isinstance(rig, CameraRig):
-            return ''
-        near, far = parallax_range(rig, self.distance_m)
-        return (f'aligned at {self.distance_m:g} m; parallax is under 2 px from {near:.1f} m to '
-                + (f'{far:.1f} m' if far < 1e4 else 'infinity'))

@@ -24,15 +24,21 @@ class RigRegistration(Registration):
         """
         super().__init__()
         self._is_identity = False
-        self._rig = rig
+        self.rig = rig
         self._distance_m = distance_m
         self._widest = widest_ray(rig.infrared)
         self.sizes = rig.sizes
 
+    def describe(self) -> str:
+        """Tell what parallax remains, in a line."""
+        near, far = parallax_range(self.rig, self._distance_m)
+        return (f'aligned at {self._distance_m:g} m; parallax is under 2 px from {near:.1f} m to '
+                + (f'{far:.1f} m' if far < 1e4 else 'infinity'))
+
     def _source(self, columns: np.ndarray,
                 rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Infrared x and y of a regular grid of visible pixels, and whether there is one."""
-        rig = self._rig
+        rig = self.rig
         rays = ray_grid(rig.visible, columns[0], rows[:, 0]).reshape(-1, 2)
         points = self._distance_m * np.column_stack([rays, np.ones(len(rays))])
         points = (points - rig.translation) @ rig.rotation

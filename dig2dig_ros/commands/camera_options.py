@@ -6,6 +6,7 @@ from typing import Any
 
 from dig2dig_ros.camera.preparation import Preparation, camera_options
 from dig2dig_ros.commands.options import add_option
+from dig2dig_ros.errors import InputError
 
 
 def add_camera_options(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,10 @@ def camera_values(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     values = {option.name: option.validated(getattr(arguments, option.name))
               for option in camera_options() if hasattr(arguments, option.name)}
-    parallax = Preparation(values).settings['registration'].describe()
+    if values.get('registration.source', 'file') != 'file':
+        raise InputError(f'--source is {values["registration.source"]}, which only the live node '
+                         'can hear; give --calibration with the rig file')
+    parallax = Preparation(values).parallax
     if parallax:
         print(parallax, file=sys.stderr)
     return values

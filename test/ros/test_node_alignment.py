@@ -1,12 +1,14 @@
 """registration.refine and a change of registration.calibration in the live node, over DDS."""
 
+import importlib.util
 import itertools
 
 import numpy as np
 import pytest
 from live import SECOND_NS, image_message, pixels
+from sensor_msgs.msg import CameraInfo
 
-from dig2dig_ros.alignment.rig import HomographyRig, write_rig
+from dig2dig_ros.alignment.rig import Camera, CameraRig, HomographyRig, write_rig
 from dig2dig_ros.synthetic.street import StreetScene
 
 NAME = 'fusion_node: alignment'
@@ -84,5 +86,71 @@ def test_a_bad_calibration_leaves_the_map_and_says_why(live, tmp_path):
     assert live.set_parameters(registration__calibration=str(other)) == ''
     live.spin_until(lambda: live.publish_pair(next(stamps) * SECOND_NS)
                     or 'is for 640x512' in node.log, 'the reason')
-    assert 'cameras are prepared as before' in node.log
+    assert 'the map stays as it was' in node.log
+    live.spin_until(lambda: 'is for 640x512' in live.messages.get(NAME, ''), 'the diagnostics')
+    assert live.levels[NAME] == 1
     np.testing.assert_array_equal(weights(), expected)
+
+
+def test_lenses_from_camera_info_and_the_info_of_the_fused_image(live, tmp_path):
+    """A pose without baseline: what a camera of twice the focal length sees is the middle half."""
+    def lens(focal_px):
+        return Camera((24, 16), np.array([[focal_px, 0, 11.5], [0, focal_px, 7.5], [0, 0, 1]]),
+                      np.zeros(5))
+
+    def info(focal_px, width=24):
+        return CameraInfo(width=width, height=16, distortion_model='plumb_bob', d=[0.0] * 5,
+                          k=lens(focal_px).matrix.ravel().tolist())
+
+    path = tmp_path / 'rig.yaml'
+    write_rig(path, CameraRig(lens(20.0), lens(30.0), np.eye(3), np.zeros(3)), {})
+    live.listen('fused/weights/infrared')
+    live.listen('fused/camera_info', message_type=CameraInfo)
+    node = live.start_stand_in(parameters=[
+        f'registration.calibration:={path}', 'registration.source:=camera_info',
+        'registration.refine:=monitor'])
+    live.wait_until_active()
+    stamps = itertools.count(1)
+
+    def publish():
+        live.publish_pair(next(stamps) * SECOND_NS)
+
+    def covered(columns):
+        heard = live.heard['fused/weights/infrared']
+        return heard and (pixels(heard[-1]) > 0)[8].sum() == columns
+
+    # Without camera_info the file's lenses hold, and the fused image's info is the file's.
+    live.spin_until(lambda: publish() or covered(24), 'the map of the file')
+    live.spin_until(lambda: publish() or live.heard['fused/camera_info'], 'camera_info')
+    made = live.heard['fused/camera_info'][-1]
+    assert (made.width, made.height, made.k[0], made.p[0]) == (24, 16, 30.0, 30.0)
+    assert made.header.frame_id == 'visible_frame'
+    assert 'no camera_info of infrared and visible has come' in node.log
+
+    def send(infrared, visible):
+        live.publish('infrared/camera_info', infrared)
+        live.publish('visible/camera_info', visible)
+        publish()
+
+    live.spin_until(lambda: send(info(40.0), info(20.0)) or covered(12), 'the map of the lenses')
+    live.spin_until(lambda: live.levels.get(NAME) == 0, 'the end of the warning')
+    live.clear()
+    live.spin_until(lambda: publish() or live.heard['fused/camera_info'], 'camera_info')
+    assert live.heard['fused/camera_info'][-1].k[0] == 20.0
+    # Neither NaN nor another resolution changes the map; the log and diagnostics say why.
+    for bad, reason in ((info(float('nan')), 'finite'), (info(40.0, 48), 'is for 48x16')):
+        live.spin_until(lambda bad=bad, reason=reason: send(bad, info(20.0))
+                        or reason in live.messages.get(NAME, '') and reason in node.log, reason)
+        assert live.levels[NAME] == 1
+        live.clear()
+        live.spin_until(lambda: publish() or live.heard['fused/weights/infrared'], 'weights')
+        assert covered(12)
+
+
+def test_tf_without_tf2_is_refused_in_a_line(live):
+    if importlib.util.find_spec('tf2_ros'):
+        pytest.skip('tf2_ros is installed')
+    live.start_stand_in()
+    live.wait_until_active()
+    assert 'needs tf2_ros' in live.set_parameters(registration__source='tf')
+    assert live.get_parameter('registration.source') == 'file'

@@ -13,6 +13,7 @@ class Capture(NamedTuple):
         received_ns: arrival of the later image, of the steady clock.
         skew_ns: infrared minus visible.
         visible_info: newest camera_info of the visible camera then; not ours to change.
+        infrared_info: likewise.
     """
 
     infrared: Image | CompressedImage | None
@@ -20,6 +21,7 @@ class Capture(NamedTuple):
     received_ns: int
     skew_ns: int = 0
     visible_info: CameraInfo | None = None
+    infrared_info: CameraInfo | None = None
 
     @property
     def is_pair(self) -> bool:

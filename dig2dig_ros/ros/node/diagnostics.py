@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
@@ -13,6 +12,7 @@ from dig2dig_ros.ros.node.health import Recent, judge
 from dig2dig_ros.ros.node.inputs import Camera, Inputs
 from dig2dig_ros.ros.node.live_fusion import LiveFusion
 from dig2dig_ros.ros.node.outputs import Outputs
+from dig2dig_ros.ros.node.rig_feed import Alignment
 from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.topics import CAMERAS
 
@@ -73,23 +73,23 @@ def temperature_status(node_name: str, thermometer: Thermometer) -> DiagnosticSt
     return status(f'{node_name}: temperature', level, message, values)
 
 
-def alignment_statuses(node_name: str, refine: str, off_px: float | None,
-                       correction: np.ndarray) -> list[DiagnosticStatus]:
-    """Describe what `registration.refine` found; nothing where it is off.
-
-    :param off_px: see `Preparation.misalignment_px`.
-    :param correction: see `Preparation.correction`.
-    """
-    if refine == 'off':
+def alignment_statuses(node_name: str, alignment: Alignment) -> list[DiagnosticStatus]:
+    """Describe how infrared is aligned; nothing where nobody looks and all is as set."""
+    refine, off_px, correction, problem = alignment
+    if refine == 'off' and not problem:
         return []
     level, message = DiagnosticStatus.OK, 'measured from the pictures'
-    if off_px is None:
+    if refine == 'off':
+        message = 'not measured'
+    elif off_px is None:
         message = 'not measured: too few pictures yet, or too little in them'
     elif off_px > MISALIGNED_PX:
         level = DiagnosticStatus.WARN
         message = f'infrared lies {off_px:.1f} px off; ' + (
             'being corrected' if refine == 'slow' else
             'align the cameras anew (dig2dig align), or set registration.refine to slow')
+    if problem:
+        level, message = DiagnosticStatus.WARN, f'the map stays as it was: {problem}'
     return [status(f'{node_name}: alignment', level, message, {
         MISALIGNMENT: 'unknown' if off_px is None else f'{off_px:.2f}',
         CORRECTION: ' '.join(f'{value:.8g}' for value in correction.ravel()),
@@ -146,7 +146,7 @@ def report(node_name: str, stamp: Time, statistics: Statistics, verdict: tuple[b
     if fusion is not None and fusion.thermometer.radiometric:
         statuses.append(temperature_status(node_name, fusion.thermometer))
     if fusion is not None:
-        statuses += alignment_statuses(node_name, *fusion.misalignment)
+        statuses += alignment_statuses(node_name, fusion.alignment)
     message = DiagnosticArray(
         status=[status(f'{node_name}: fusion', level, text, values), *statuses])
     message.header.stamp = stamp

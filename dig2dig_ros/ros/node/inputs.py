@@ -172,7 +172,8 @@ class Inputs:
         self._hand_over(Capture(infrared, visible, received_ns, skew_ns))
 
     def _hand_over(self, capture: Capture) -> None:
-        self._on_capture(capture._replace(visible_info=self.cameras['visible'].info))
+        self._on_capture(capture._replace(visible_info=self.cameras['visible'].info,
+                                          infrared_info=self.cameras['infrared'].info))
 
     def _note_arrival(self, camera: str, now_ns: int) -> None:
         state = self.cameras[camera]

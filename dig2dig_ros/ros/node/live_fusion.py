@@ -16,9 +16,11 @@ from dig2dig_ros.ros.messages import make_reader
 from dig2dig_ros.ros.node.capture import Capture
 from dig2dig_ros.ros.node.engine_keeper import EngineKeeper, describe_error
 from dig2dig_ros.ros.node.engine_session import EngineSession
+from dig2dig_ros.ros.node.fused_info import fused_info
 from dig2dig_ros.ros.node.outputs import Frame, Outputs
 from dig2dig_ros.ros.node.pair_period import PairPeriod
 from dig2dig_ros.ros.node.parameters import AUTO_BUDGET
+from dig2dig_ros.ros.node.rig_feed import Alignment, RigFeed
 from dig2dig_ros.ros.node.statistics import FrameRecord, Statistics
 
 LOG_PERIOD_S = 5.0
@@ -49,7 +51,8 @@ class LiveFusion:
         self._values = self._wanted = values
         self._preparation = Preparation(
             values, make_reader(values['input.transport'], values['input.conversion']))
-        self._say_parallax()
+        self._rig_feed = RigFeed(node)
+        self._rig_feed.say(self._preparation)
         self._visible_frame_id: str | None = None
         self.thermometer = Thermometer(values)
         self._measured_s = 0.0
@@ -88,15 +91,10 @@ class LiveFusion:
         return self._engine_status
 
     @property
-    def misalignment(self) -> tuple[str, float | None, np.ndarray]:
-        """What `registration.refine` is, how far infrared lies off, and what is corrected."""
-        return (self._values['registration.refine'], self._preparation.misalignment_px,
-                self._preparation.correction)
-
-    def _say_parallax(self) -> None:
-        text = self._preparation.settings['registration'].describe()
-        if text:
-            self._logger.info(text)
+    def alignment(self) -> Alignment:
+        """How infrared is aligned, for diagnostics."""
+        return Alignment(self._values['registration.refine'], self._preparation.misalignment_px,
+                         self._preparation.correction, self._rig_feed.problem)
 
     def close(self) -> None:
         """Free the engine."""
@@ -119,10 +117,7 @@ class LiveFusion:
     def _take_changes(self) -> None:
         if self._values is not self._wanted:
             self._values = self._wanted
-            try:
-                self._preparation.apply(self._values)
-            except InputError as error:  # such as a calibration for images of another size
-                self._logger.error(f'cameras are prepared as before: {error}')
+            self._rig_feed.apply(self._preparation, self._values)
             self._apply_to_engine()
             self._outputs.apply(self._values)
             self.thermometer.apply(self._values)
@@ -171,7 +166,9 @@ class LiveFusion:
 
     def _prepare(self, capture: Capture) -> Prepared:
         """Prepare a capture, and take its temperature."""
+        self._rig_feed.feed(self._preparation, capture)
         prepared = self._preparation.prepare(capture.infrared, capture.visible)
+        self._rig_feed.say(self._preparation)
         if capture.visible is not None:
             self._visible_frame_id = capture.visible.header.frame_id
         if prepared.raw is not None:
@@ -222,8 +219,10 @@ class LiveFusion:
 
     def _publish(self, capture: Capture, sources: Prepared, image: np.ndarray,
                  weights: np.ndarray) -> None:
-        self._outputs.publish(
-            Frame(self._header(capture), image, weights, capture.visible_info, sources))
+        info = None
+        if self._visible_frame_id is not None:  # else infrared alone in a frame of its own
+            info = fused_info(capture.visible_info, self._preparation.rig, image.shape[1::-1])
+        self._outputs.publish(Frame(self._header(capture), image, weights, info, sources))
 
     def _header(self, capture: Capture) -> Header:
         """That of the visible image; infrared alone is in its frame too, if that is known."""

@@ -9,6 +9,7 @@ from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node.engine_session import fusion_settings
 from dig2dig_ros.ros.node.parameters import PARAMETERS
+from dig2dig_ros.ros.node.rig_feed import require_tf
 from dig2dig_ros.ros.parameter_table import read
 
 # Upstream's synchroniser has nothing of this.
@@ -16,7 +17,7 @@ ONLY_NEAREST = {'sync.by': 'stamp', 'sync.offset_s': 0.0}
 
 
 def check_together(values: Mapping[str, Any]) -> None:
-    """Check what upstream's policy cannot do; all else is checked by those who use it.
+    """Check what upstream's policy cannot do, and tf2; all else is checked by those who use it.
 
     :raises InputError: naming the parameter.
     """
@@ -25,6 +26,8 @@ def check_together(values: Mapping[str, Any]) -> None:
             if values[name] != only:
                 raise InputError(f'{name} is {values[name]!r}; with sync.policy approximate it '
                                  f'must be {only!r}')
+    if values['registration.source'] == 'tf':
+        require_tf()
 
 
 def check_change(node: Node, changed: Mapping[str, Any],
