@@ -146,26 +146,46 @@ def run(arguments: argparse.Namespace, node: subprocess.Popen) -> dict:
 
 
 def curves(samples: list[dict]) -> dict[str, list]:
-    """Compare the end with the beginning: a sixth of the run each, ten minutes of an hour."""
-    end = samples[-1]['minute']
-    first = [entry for entry in samples if entry['minute'] <= end / 6]
-    last = [entry for entry in samples if entry['minute'] >= 5 * end / 6]
-    memory = [first[-1]['memory_mb'], last[-1]['memory_mb']]
-    latency = [statistics.median(entry['p99_ms'] for entry in part if entry['p99_ms'] is not None)
-               for part in (first, last)]
+    """Compare the end with the beginning: a sixth of the run each, ten minutes of an hour.
+
+    Memory is that of the last tenth of each, the tenth minute and the last one.
+    """
+    first, last = ends(samples)
+    memory = [statistics.median(entry['memory_mb'] for entry in part[-max(1, len(part) // 10):])
+              for part in (first, last)]
+    latency = [p99_ms(first), p99_ms(last)]
     return {'memory within 5 %': [memory[1] <= MEMORY_GROWTH * memory[0], *memory],
             'p99 within 1.2': [latency[1] <= LATENCY_GROWTH * latency[0], *latency]}
 
 
+def ends(samples: list[dict]) -> tuple[list[dict], list[dict]]:
+    """The first and the last sixth."""
+    end = samples[-1]['minute']
+    return ([entry for entry in samples if entry['minute'] <= end / 6],
+            [entry for entry in samples if entry['minute'] >= 5 * end / 6])
+
+
+def p99_ms(samples: list[dict]) -> float:
+    """Median of the p99 latencies, each of the 300 pairs before."""
+    return statistics.median(
+        entry['p99_ms'] for entry in samples if entry['p99_ms'] is not None)
+
+
+def quietest(samples: list[dict]) -> list[dict]:
+    """The tenth of the samples at which the machine had the least load."""
+    return sorted(samples, key=lambda entry: entry['load'])[:max(1, len(samples) // 10)]
+
+
 def plot(path: Path, report: dict) -> None:
-    """Memory and latency over the run."""
+    """Memory and latency over the run, and what else the machine had to do."""
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(2, 1, figsize=(7, 4.2), sharex=True, constrained_layout=True)
+    figure, axes = plt.subplots(3, 1, figsize=(7, 5.4), sharex=True, constrained_layout=True)
     minutes = [entry['minute'] for entry in report['samples']]
-    for axis, key, label in zip(axes, ('memory_mb', 'p99_ms'), (
-            'memory of the node (MB)', 'p99, receive to publish (ms)'), strict=True):
+    for axis, key, label in zip(axes, ('memory_mb', 'p99_ms', 'load'), (
+            'memory of the node (MB)', 'p99, receive to\npublish (ms)', 'load of the machine'),
+            strict=True):
         axis.plot(minutes, [entry[key] for entry in report['samples']], linewidth=1)
         axis.set_ylabel(label)
         axis.set_ylim(bottom=0)
@@ -206,6 +226,9 @@ def main() -> int:
     plot(arguments.output / 'endurance.png', report)
     for name, (good, *values) in report['checks'].items():
         print(f'{"good" if good else "BAD "}  {name}: {", ".join(map(str, values))}')
+    for part in ends(report['samples']):
+        quiet = quietest(part)
+        print(f'p99 at load {quiet[0]["load"]} to {quiet[-1]["load"]}: {p99_ms(quiet)} ms')
     return 0 if all(check[0] for check in report['checks'].values()) else 1
 
 

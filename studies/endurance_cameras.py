@@ -1,14 +1,10 @@
 """Cameras of the endurance study: processes of their own, so that one can be killed."""
 
-import contextlib
-import fcntl
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import rclpy
 from rclpy.node import Node
@@ -16,6 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from dig2dig_ros.ros.fast_dds import use_image_profile
 from dig2dig_ros.ros.messages import ImageWriter
+from dig2dig_ros.ros.shared_memory import kill
 from dig2dig_ros.ros.synthetic_cameras import camera_info
 from dig2dig_ros.synthetic.image_sources import make_source
 
@@ -45,32 +42,13 @@ class Camera:
         would fill the machine, so it is taken away.
         """
         if self._process is not None:
-            locks = shared_memory_locks(self._process.pid)
-            self._process.kill()
-            self._process.wait()
+            kill(self._process)
             self._process = None
-            for lock in locks:
-                remove_unheld(lock)
 
     def pause(self, number: int = signal.SIGSTOP) -> None:
         """Stand still, or with SIGCONT go on."""
         if self._process is not None:
             os.kill(self._process.pid, number)
-
-
-def shared_memory_locks(pid: int) -> set[Path]:
-    """Lock files of the segments that a process has open, its own and those of others."""
-    opened = {Path(os.readlink(link)) for link in Path(f'/proc/{pid}/fd').iterdir()
-              if link.is_symlink()}
-    return {path for path in opened if re.fullmatch(r'fast(rtps|dds)_[0-9a-f]{16}_el', path.name)}
-
-
-def remove_unheld(lock: Path) -> None:
-    """Remove a segment of Fast DDS whose owner is dead, as `fastdds shm clean` tells that."""
-    with contextlib.suppress(OSError), open(lock, 'rb') as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        lock.with_name(lock.name.removesuffix('_el')).unlink(missing_ok=True)
-        lock.unlink()
 
 
 def publish(name: str, width: int, height: int, offset_s: float) -> None:

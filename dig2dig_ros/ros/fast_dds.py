@@ -56,7 +56,8 @@ def shared_memory_problem(profile: Path, folder: Path = SHARED_MEMORY) -> str:
         return ''
     return (f'{folder} has {free / _MEGABYTE:.0f} MB free and shared memory for images takes '
             f'{needed / _MEGABYTE:.0f} MB a process: without it large images are lost; in a '
-            'container use --ipc=host or a larger --shm-size (docs/middleware.md)')
+            'container use --ipc=host or a larger --shm-size; `fastdds shm clean` takes away what '
+            'killed processes have left (docs/middleware.md)')
 
 
 def _prefixes() -> list[str]:

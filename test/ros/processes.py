@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dig2dig_ros.ros.shared_memory import kill, remove_unheld, segment_locks
+
 PATIENCE_S = 60.0
 DOMAINS = range(10, 100)  # above them the ports may be taken by outgoing connections
 
@@ -37,13 +39,15 @@ class Process:
         return self.log_path.read_text()
 
     def end(self, number=signal.SIGINT):
-        """Send a signal; return the exit code."""
+        """Send a signal; return the exit code. Nothing of it stays in shared memory."""
         if self.process.poll() is None:
+            locks = segment_locks(self.process.pid)
             self.process.send_signal(number)
             try:
                 self.process.wait(PATIENCE_S)
             finally:
-                self.process.kill()
+                kill(self.process)
+                remove_unheld(locks)
         return self.process.wait()
 
 

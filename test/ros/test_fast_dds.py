@@ -1,11 +1,14 @@
 """The shared-memory profile: whether it fits, and whose word goes first."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE_S, Process
 
 from dig2dig_ros.ros.fast_dds import (
     FAST_DDS_2,
@@ -14,6 +17,7 @@ from dig2dig_ros.ros.fast_dds import (
     shared_memory_problem,
     use_image_profile,
 )
+from dig2dig_ros.ros.shared_memory import remove_unheld, segment_locks
 
 PROFILE = Path(__file__).resolve().parents[2] / 'config' / 'fastdds_shm.xml'
 SEGMENT = '<profiles xmlns="any"><t><segment_size>{}</segment_size></t></profiles>'
@@ -80,3 +84,25 @@ def test_fast_dds_takes_the_profile_without_complaint():
         capture_output=True, text=True, env={**os.environ,
                                              'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'})
     assert (done.returncode, done.stdout + done.stderr) == (0, '')
+
+
+def test_a_killed_process_leaves_nothing_and_its_peers_keep_theirs(tmp_path, domain):
+    cameras = [sys.executable, '-m', 'dig2dig_ros.ros.synthetic_cameras', '--ros-args',
+               '-p', 'width:=64', '-p', 'height:=64']
+    processes = [Process(cameras, tmp_path, domain) for _ in range(2)]
+    end_s = time.monotonic() + PATIENCE_S
+    while not all(segment_locks(one.process.pid) for one in processes):
+        assert time.monotonic() < end_s, [one.log for one in processes]
+        time.sleep(0.1)
+    locks = {lock for one in processes for lock in segment_locks(one.process.pid)}
+    remove_unheld(locks)
+    assert existing(locks) == locks
+    assert processes[0].end(signal.SIGKILL) == -signal.SIGKILL
+    assert set() < existing(locks) < locks
+    assert existing(locks) <= segment_locks(processes[1].process.pid)
+    processes[1].end(signal.SIGKILL)
+    assert existing(locks) == set()
+
+
+def existing(locks):
+    return {lock for lock in locks if lock.exists()}

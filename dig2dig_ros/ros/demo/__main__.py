@@ -20,6 +20,7 @@ from dig2dig_ros.ros.demo.listener import DemoListener, Moment
 from dig2dig_ros.ros.demo.misalignment import KNOCK, misalignment_report
 from dig2dig_ros.ros.demo.report import strip, table
 from dig2dig_ros.ros.fast_dds import use_image_profile
+from dig2dig_ros.ros.shared_memory import kill
 
 LOADING_LIMIT_S = 180.0
 ENDING_LIMIT_S = 10.0
@@ -97,7 +98,7 @@ def _running(commands: dict[str, list[str]], folder: Path) -> Iterator[dict]:
             for process in processes.values():
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(ENDING_LIMIT_S)
-                process.kill()
+                kill(process)
     for name, process in processes.items():
         if process.wait() not in CLEAN_ENDS:
             raise Failure(f'{name} ended with exit code {process.returncode}:\n'
