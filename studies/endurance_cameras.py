@@ -10,10 +10,11 @@ import rclpy
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
+from dig2dig_ros.ros.camera_info import camera_info
 from dig2dig_ros.ros.fast_dds import use_image_profile
 from dig2dig_ros.ros.messages import ImageWriter
 from dig2dig_ros.ros.shared_memory import kill
-from dig2dig_ros.ros.synthetic_cameras import camera_info
+from dig2dig_ros.ros.synthetic_cameras import ideal_camera
 from dig2dig_ros.synthetic.image_sources import make_source
 
 RATE_HZ = 30
@@ -71,7 +72,7 @@ def publish(name: str, width: int, height: int, offset_s: float) -> None:
         stamp_ns = int((number / RATE_HZ + offset_s) * 1e9)
         header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, 10**9)
         header.frame_id = f'{name}_frame'
-        infos.publish(camera_info(header, width, height))
+        infos.publish(camera_info(header, ideal_camera(width, height)))
         images.publish(writer.write(frames[number % FRAMES], encoding, header))
 
 

@@ -3,7 +3,9 @@
 import random
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
@@ -11,13 +13,16 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from dig2dig_ros import topics
+from dig2dig_ros.alignment.rig import Camera, write_rig
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.ros.camera_info import camera_info
 from dig2dig_ros.ros.ground_truth import BOXES, MESSAGE_TYPE, boxes_message
 from dig2dig_ros.ros.messages import ImageWriter
 from dig2dig_ros.ros.parameter_table import Parameter, declare, read
 from dig2dig_ros.ros.spin import run
 from dig2dig_ros.synthetic.image_sources import make_source
 from dig2dig_ros.synthetic.misalignment import ALIGNED
+from dig2dig_ros.synthetic.rig_view import ideal_matrix
 
 INFRARED_ENCODINGS = {'uint8': 'mono8', 'uint16': 'mono16'}
 
@@ -34,6 +39,11 @@ PARAMETERS = (
     Parameter('infrared_homography', list(ALIGNED), 'row-major 3x3 homography that puts the '
               "infrared camera out of place: from an aligned camera's pixels to its own",
               length=9, bounds=(-1e6, 1e6), changes='start'),
+    Parameter('baseline_m', 0.0, 'distance of the two cameras of the rendered street, with lenses '
+              'of known distortion, in metres; 0: one ideal camera sees both spectra',
+              bounds=(0.0, 2.0), changes='start'),
+    Parameter('rig_file', '', 'write the true rig here, for registration.calibration; empty: do '
+              'not', changes='start'),
     Parameter('jitter_s', 0.0, 'standard deviation of each stamp, in seconds', bounds=(0.0, 1.0)),
     Parameter('dropout', 0.0, 'share of images, of each camera, that are lost',
               bounds=(0.0, 1.0)),
@@ -56,7 +66,15 @@ class SyntheticCameras(Node):
         declare(self, PARAMETERS)
         values = read(self, PARAMETERS)
         self._source = make_source(values['pairs'], values['width'], values['height'],
-                                   values['seed'], values['infrared_homography'])
+                                   values['seed'], values['infrared_homography'],
+                                   values['baseline_m'])
+        rig = self._source.rig
+        self._lenses = (dict.fromkeys(topics.CAMERAS) if rig is None else
+                        {'infrared': rig.infrared, 'visible': rig.visible})
+        if values['rig_file']:
+            if rig is None:
+                raise InputError('rig_file takes the rendered street with a baseline_m above 0')
+            write_rig(Path(values['rig_file']), rig, {})
         self._random = random.Random(values['seed'])
         self._index = 0
         self._started_ns = self.get_clock().now().nanoseconds
@@ -87,7 +105,8 @@ class SyntheticCameras(Node):
             if values[f'{camera}_enabled'] and not lost:
                 publisher, info_publisher = self._publishers_of[camera]
                 publisher.publish(self._writers[camera].write(image, encoding, headers[camera]))
-                info_publisher.publish(camera_info(headers[camera], *image.shape[1::-1]))
+                info_publisher.publish(camera_info(headers[camera], self._lenses[camera] or
+                                                   ideal_camera(*image.shape[1::-1])))
         self._boxes.publish(boxes_message(frame.boxes, headers['visible']))
 
     def _header(self, camera: str, now_ns: int, values: dict) -> Header:
@@ -98,14 +117,9 @@ class SyntheticCameras(Node):
         return Header(stamp=stamp.to_msg(), frame_id=f'{camera}_camera_optical_frame')
 
 
-def camera_info(header: Header, width: int, height: int) -> CameraInfo:
-    """Make the calibration of an ideal camera with a 60 degree field of view."""
-    focal_px, x, y = 0.866 * width, (width - 1) / 2, (height - 1) / 2
-    return CameraInfo(
-        header=header, width=width, height=height, distortion_model='plumb_bob', d=[0.0] * 5,
-        k=[focal_px, 0.0, x, 0.0, focal_px, y, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[focal_px, 0.0, x, 0.0, 0.0, focal_px, y, 0.0, 0.0, 0.0, 1.0, 0.0])
+def ideal_camera(width: int, height: int) -> Camera:
+    """Make an ideal camera with a 60 degree field of view."""
+    return Camera((width, height), ideal_matrix(width, height), np.zeros(5))
 
 
 def main(args: Sequence[str] | None = None) -> int:

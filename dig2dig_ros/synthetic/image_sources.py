@@ -7,6 +7,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from dig2dig_ros.alignment.rig import CameraRig
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import match_folders, read_image
 from dig2dig_ros.synthetic.misalignment import ALIGNED, misaligned
@@ -16,7 +17,13 @@ FOLDER_NAMES = (('ir', 'vi'), ('infrared', 'visible'))
 
 
 class ImageSource(Protocol):
-    """Something that two cameras look at."""
+    """Something that two cameras look at.
+
+    Attributes:
+        rig: the two cameras, where they are known.
+    """
+
+    rig: CameraRig | None
 
     def frame(self, index: int, time_s: float) -> SceneFrame:
         """Return what they see."""
@@ -26,8 +33,9 @@ class Street:
     """The rendered night street."""
 
     def __init__(self, width: int, height: int, seed: int,
-                 infrared_homography: Sequence[float]) -> None:
-        self._scene = StreetScene(width, height, seed, infrared_homography)
+                 infrared_homography: Sequence[float], baseline_m: float) -> None:
+        self._scene = StreetScene(width, height, seed, infrared_homography, baseline_m)
+        self.rig = self._scene.rig
 
     def frame(self, index: int, time_s: float) -> SceneFrame:
         """Render one moment."""
@@ -36,6 +44,8 @@ class Street:
 
 class Folder:
     """Real pairs, matched by stem, over and over."""
+
+    rig: CameraRig | None = None
 
     def __init__(self, folder: Path, infrared_homography: Sequence[float]) -> None:
         """Find the pairs.
@@ -65,8 +75,12 @@ class Folder:
 
 
 def make_source(pairs: str, width: int, height: int, seed: int,
-                infrared_homography: Sequence[float] = ALIGNED) -> ImageSource:
-    """Choose the source that the parameters ask for."""
+                infrared_homography: Sequence[float] = ALIGNED,
+                baseline_m: float = 0.0) -> ImageSource:
+    """Choose the source that the parameters ask for.
+
+    :param baseline_m: see `StreetScene`.
+    """
     if pairs:
         return Folder(Path(pairs), infrared_homography)
-    return Street(width, height, seed, infrared_homography)
+    return Street(width, height, seed, infrared_homography, baseline_m)

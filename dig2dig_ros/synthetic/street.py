@@ -6,15 +6,19 @@ Everything is a function of the seed and the time, so that two renderings agree.
 """
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from dig2dig_ros.alignment.rig import CameraRig
 from dig2dig_ros.synthetic.backdrop import VANISHING_POINT, Picture, backdrop
 from dig2dig_ros.synthetic.misalignment import ALIGNED, misaligned
+from dig2dig_ros.synthetic.rig_view import SMOKE_M, RigView, street_rig
+from dig2dig_ros.synthetic.shapes import figure, smoke_envelope, smoke_texture
 
 CAR_PERIOD_S = 14.0
 SMOKE_PERIOD_S = 40.0
@@ -35,11 +39,19 @@ class Box(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class SceneFrame:
-    """One moment: infrared H x W uint16 counts, visible H x W x 3 BGR uint8, and the truth."""
+    """One moment and the truth.
+
+    Attributes:
+        infrared: H x W uint16 counts.
+        visible: H x W x 3 BGR uint8.
+        boxes: of the objects, in the visible image.
+        depths_m: of the objects, before the visible camera; empty without a rig.
+    """
 
     infrared: np.ndarray
     visible: np.ndarray
     boxes: list[Box]
+    depths_m: list[float] = dataclasses.field(default_factory=list)
 
 
 class Walker(NamedTuple):
@@ -60,31 +72,38 @@ WALKERS = (
     Walker(0.30, 0.22, 0.60, 0.17, 19.0, 0.25),
 )
 CLOTHES_BGR = ((24, 23, 22), (20, 20, 19), (34, 36, 42))
-# Joints of a walking figure in heights above the feet; x is along the walk.
-SHOULDER, HIP, HEAD = 0.80, 0.50, 0.915
 
 
 class StreetScene:
     """Renders the street at any time."""
 
     def __init__(self, width: int = 640, height: int = 512, seed: int = 0,
-                 infrared_homography: Sequence[float] = ALIGNED) -> None:
+                 infrared_homography: Sequence[float] = ALIGNED,
+                 baseline_m: float = 0.0) -> None:
         """Draw everything that does not move.
 
         :param width: of both images, in pixels.
         :param infrared_homography: see `misaligned`; the noise is the camera's and stays.
+        :param baseline_m: distance of two cameras with lenses, see `street_rig`; 0: one ideal
+            camera sees both spectra.
         """
         self._size = (width, height)
         self._infrared_homography = infrared_homography
         self._backdrop = backdrop(width, height, seed)
+        self._view = RigView(street_rig(width, height, baseline_m)) if baseline_m else None
         random = np.random.default_rng(seed + 1)
-        self._smoke = _smoke_texture(random, width, height)
-        self._envelope = _smoke_envelope(width, height)
+        self._smoke = smoke_texture(random, width, height)
+        self._envelope = smoke_envelope(width, height)
         self._visible_noise = random.normal(0, 2.2, (NOISE_TILES, height, width, 3)).astype(
             np.float32)
         fixed_pattern = random.normal(0, 0.035, (1, 1, width))
         self._infrared_noise = (random.normal(0, 0.06, (NOISE_TILES, height, width))
                                 + fixed_pattern).astype(np.float32)
+
+    @property
+    def rig(self) -> CameraRig | None:
+        """The two cameras; None for one ideal camera."""
+        return None if self._view is None else self._view.rig
 
     def render(self, time_s: float, frame: int = 0) -> SceneFrame:
         """Render one moment.
@@ -93,17 +112,34 @@ class StreetScene:
         :param frame: number of the frame, which picks the noise.
         """
         picture = Picture(self._backdrop.visible.copy(), self._backdrop.infrared.copy())
-        boxes = [self._walk(picture, walker, time_s) for walker in WALKERS]
-        boxes.append(self._drive(picture, time_s))
-        self._blow_smoke(picture, time_s)
+        things = [functools.partial(self._walk, walker=walker, time_s=time_s)
+                  for walker in WALKERS] + [functools.partial(self._drive, time_s=time_s)]
+        boxes = [draw(picture) for draw in things]
+        smoke = functools.partial(self._blow_smoke, time_s=time_s)
+        smoke(picture)
         self._shine(picture, time_s)
+        depths_m: list[float] = []
+        if self._view is not None:
+            depths_m = [self._view.depth_m(box.top + box.height) for box in boxes]
+            picture = self._seen(picture, zip([*things, smoke], [*depths_m, SMOKE_M],
+                                              strict=True))
+            boxes = [_box_of(box.label, self._view.box(_corners(box))) for box in boxes]
         tile = frame % NOISE_TILES
         visible = picture.visible + self._visible_noise[tile]
         infrared = misaligned(picture.infrared, self._infrared_homography)
         infrared = cv2.GaussianBlur(infrared, (0, 0), 0.7) + self._infrared_noise[tile]
         return SceneFrame(
             (COUNTS_AT_AIR + COUNTS_PER_KELVIN * infrared).astype(np.uint16),
-            cv2.convertScaleAbs(np.maximum(visible, 0)), boxes)
+            cv2.convertScaleAbs(np.maximum(visible, 0)), boxes, depths_m)
+
+    def _seen(self, picture: Picture,
+              things: Iterable[tuple[Callable[[Picture], object], float]]) -> Picture:
+        """What two cameras with lenses and a baseline see of it, things in their order."""
+        infrared, unused = self._view.backdrop(self._backdrop.infrared), picture.visible.copy()
+        for draw, depth_m in things:
+            self._view.lay(infrared, lambda layer, draw=draw: draw(Picture(unused, layer)),
+                           depth_m)
+        return Picture(self._view.visible(picture.visible), infrared)
 
     def _walk(self, picture: Picture, walker: Walker, time_s: float) -> Box:
         width, height = self._size
@@ -115,10 +151,10 @@ class StreetScene:
         left, top = round(x - 0.35 * tall), round(feet - 1.05 * tall)
         side, rows = round(0.7 * tall), round(1.1 * tall)
         phase = 2 * math.pi * time_s / 1.1 + 7 * walker.phase
-        figure = _figure(rows, side, tall, phase, direction)
-        _blend(picture.infrared, figure, left, top, (8.5, 6.0, 11.5), opacity=1.0)
+        drawn = figure(rows, side, tall, phase, direction)
+        _blend(picture.infrared, drawn, left, top, (8.5, 6.0, 11.5), opacity=1.0)
         # Dark clothes at night: next to no contrast.
-        _blend(picture.visible, figure, left, top, CLOTHES_BGR, opacity=0.22)
+        _blend(picture.visible, drawn, left, top, CLOTHES_BGR, opacity=0.22)
         return Box('pedestrian', x - 0.2 * tall, feet - tall, 0.4 * tall, tall)
 
     def _car(self, time_s: float) -> tuple[float, float, float]:
@@ -173,32 +209,14 @@ class StreetScene:
         picture.infrared += 0.10 * density * (3.0 - picture.infrared)
 
 
-def _figure(rows: int, columns: int, tall: float, phase: float, direction: float) -> np.ndarray:
-    """Draw a walking figure: channels are torso and arms, legs, head; 0..1 coverage."""
-    layers = [np.zeros((rows, columns), np.uint8) for _ in range(3)]
-    scale = 16
+def _corners(box: Box) -> np.ndarray:
+    return np.array([(box.left + x * box.width, box.top + y * box.height)
+                     for x in (0, 1) for y in (0, 1)])
 
-    def point(x: float, y: float) -> tuple[int, int]:
-        return (round(scale * (columns / 2 + direction * x * tall)),
-                round(scale * (1.05 * tall - y * tall)))
 
-    def limb(layer: np.ndarray, start: tuple, end: tuple, thick: float) -> None:
-        cv2.line(layer, point(*start), point(*end), 255, max(1, round(thick * tall)), cv2.LINE_AA,
-                 shift=4)
-
-    torso, legs, head = layers
-    swing = math.sin(phase)
-    for side in (-1, 1):
-        knee = (0.10 * side * swing + 0.02, 0.26)
-        limb(legs, (0, HIP), knee, 0.085)
-        limb(legs, knee, (0.17 * side * swing - 0.03 * (1 - side * swing) / 2, 0.03), 0.07)
-        elbow = (-0.07 * side * swing - 0.02, 0.62)
-        limb(torso, (0, SHOULDER - 0.02), elbow, 0.06)
-        limb(torso, elbow, (-0.12 * side * swing + 0.04, 0.50), 0.05)
-    limb(torso, (0, SHOULDER - 0.05), (0, HIP), 0.155)
-    axes = (round(scale * 0.052 * tall), round(scale * 0.072 * tall))
-    cv2.ellipse(head, point(0.012, HEAD), axes, 0, 0, 360, 255, -1, cv2.LINE_AA, shift=4)
-    return np.stack(layers, axis=-1).astype(np.float32) / 255
+def _box_of(label: str, sides: np.ndarray) -> Box:
+    left, top, right, bottom = sides.tolist()
+    return Box(label, left, top, right - left, bottom - top)
 
 
 def _blend(layer: np.ndarray, figure: np.ndarray, left: int, top: int, values: tuple,
@@ -229,23 +247,3 @@ def _glow(visible: np.ndarray, column: float, row: float, radius: float, strengt
     across = np.exp(-((np.arange(left, right, dtype=np.float32) - column) / radius) ** 2)
     light = strength * down[:, None] * across
     visible[top:bottom, left:right] += light[..., None] * np.float32((0.93, 0.97, 1.0))
-
-
-def _smoke_texture(random: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Make billows, H x 2W, without a seam in either direction."""
-    total = np.zeros((height, 2 * width), np.float32)
-    for cells, strength in ((3, 1.0), (6, 0.55), (12, 0.3), (24, 0.16), (48, 0.08)):
-        coarse = random.standard_normal((cells, 2 * cells)).astype(np.float32)
-        tiled = np.pad(coarse, 2, mode='wrap')
-        full = cv2.resize(tiled, None, fx=width / cells, fy=height / cells,
-                          interpolation=cv2.INTER_CUBIC)
-        top, left = round(2 * height / cells), round(2 * width / cells)
-        total += strength * full[top:top + height, left:left + 2 * width]
-    return np.clip(0.62 + 0.40 * total, 0, 1.2)
-
-
-def _smoke_envelope(width: int, height: int) -> np.ndarray:
-    """Where smoke hangs: over the left of the road, thinning out to all sides."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    across, down = columns / width - 0.33, rows / height - 0.56
-    return 1.7 * np.exp(-(across / 0.19) ** 2 - (down / 0.20) ** 2)

@@ -9,7 +9,10 @@ import pytest
 from live import SECOND_NS, pixels, stamp
 from sensor_msgs.msg import CameraInfo
 
+from dig2dig_ros.alignment.camera_info import camera_of
+from dig2dig_ros.alignment.rig import read_rig
 from dig2dig_ros.ros.ground_truth import MESSAGE_TYPE
+from dig2dig_ros.synthetic.rig_view import street_rig
 
 CAMERAS = [sys.executable, '-m', 'dig2dig_ros.ros.synthetic_cameras', '--ros-args']
 
@@ -41,6 +44,20 @@ def test_publishes_images_calibration_and_truth(live):
     assert (info.width, info.height) == (64, 64)
     assert process.end(signal.SIGINT) == 0
     assert 'Traceback' not in process.log
+
+
+def test_a_rig_publishes_its_lenses_and_writes_its_pose(live, tmp_path):
+    live.listen('infrared/camera_info', 'visible/camera_info', message_type=CameraInfo)
+    start(live, 'baseline_m:=0.2', f'rig_file:={tmp_path / "rig.yaml"}')
+    live.spin_until(lambda: all(live.heard[f'{camera}/camera_info']
+                                for camera in ('infrared', 'visible')), 'camera_info')
+    rig, truth = read_rig(tmp_path / 'rig.yaml'), street_rig(64, 64, 0.2)
+    for name, camera in (('infrared', truth.infrared), ('visible', truth.visible)):
+        read = camera_of(live.heard[f'{name}/camera_info'][0], name)
+        np.testing.assert_allclose(read.matrix, camera.matrix)
+        np.testing.assert_allclose(read.distortion, camera.distortion)
+    np.testing.assert_allclose(rig.translation, truth.translation)
+    np.testing.assert_allclose(rig.rotation, truth.rotation)
 
 
 def test_drops_images_and_stops_a_camera(live):

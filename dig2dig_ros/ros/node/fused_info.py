@@ -2,9 +2,11 @@
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 
 from dig2dig_ros.alignment.camera_info import image_size
 from dig2dig_ros.alignment.rig import CameraRig
+from dig2dig_ros.ros.camera_info import camera_info
 
 
 def fused_info(visible: CameraInfo | None, rig: CameraRig | None,
@@ -21,14 +23,5 @@ def fused_info(visible: CameraInfo | None, rig: CameraRig | None,
                                 or not np.isfinite([*visible.k, *visible.d]).all()):
         visible = None
     if rig is not None and rig.visible.size == size and (visible is None or not any(visible.k)):
-        return _info_of_rig(rig)
+        return camera_info(Header(), rig.visible)
     return visible
-
-
-def _info_of_rig(rig: CameraRig) -> CameraInfo:
-    camera = rig.visible
-    matrix = camera.matrix.ravel().tolist()
-    return CameraInfo(
-        width=camera.size[0], height=camera.size[1], distortion_model=camera.model,
-        d=camera.distortion.tolist(), k=matrix, r=np.eye(3).ravel().tolist(),
-        p=[*matrix[:3], 0.0, *matrix[3:6], 0.0, *matrix[6:], 0.0])
