@@ -15,7 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from dig2dig_ros.ros.fast_dds import use_image_profile
 
-SIGNAL_SETTLING_S = 0.2
+SIGNAL_SETTLING_S = 2.0
 
 
 class ClosableNode(Protocol):
@@ -51,7 +51,9 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
         # A callback that was under way when the context went down fails in its own way, and can
         # do so a moment before the context says that it is down.
         with contextlib.suppress(KeyboardInterrupt):
-            time.sleep(SIGNAL_SETTLING_S)
+            end_s = time.monotonic() + SIGNAL_SETTLING_S
+            while rclpy.ok() and time.monotonic() < end_s:
+                time.sleep(0.02)
         if rclpy.ok():
             raise
     finally:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from processes import PATIENCE_S, Process, own_domain
 from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically
@@ -27,6 +28,7 @@ from dig2dig_ros.ros.messages import ImageWriter
 
 SETTLING_S = 0.3
 REPEAT_S = 5.0
+NO_TRANSITION = ChangeState.Request(transition=Transition(label='none'))
 STAND_IN = [sys.executable, str(Path(__file__).with_name('stand_in_node.py'))]
 SECOND_NS = 1_000_000_000
 
@@ -112,17 +114,18 @@ class Bench:
         self.publish('visible/image_raw', visible or image_message(
             np.full((16, 24, 3), 50, np.uint8), 'bgr8', stamp_ns, 'visible_frame'))
 
-    def warm_up(self):
+    def warm_up(self, *outputs):
         """Publish pairs until one is fused: by then both ends of every topic know each other."""
         stamps = itertools.count(1, 50_000_000)
-        self.spin_until(lambda: self.publish_pair(next(stamps)) or self.heard['fused/image'])
+        self.spin_until(lambda: self.publish_pair(next(stamps)) or all(
+            self.heard[name] for name in outputs or ('fused/image',)), 'outputs')
 
-    def call(self, service_type, name, request, repeat=True):
+    def call(self, service_type, name, request):
         """Call a service and wait for its answer.
 
         A client knows when it has found the service, not when the service has found it; an
         answer sent before that is lost ("failed to send response" in the service's log). So a
-        new client waits a little, and asks again where asking twice does no harm.
+        new client waits a little, and asks again; asking twice must do no harm.
         """
         if name not in self._clients:
             self._clients[name] = self.node.create_client(service_type, name)
@@ -135,7 +138,7 @@ class Bench:
 
         def answered():
             nonlocal asked_s
-            if repeat and time.monotonic() > asked_s + REPEAT_S:
+            if time.monotonic() > asked_s + REPEAT_S:
                 futures.append(client.call_async(request))
                 asked_s = time.monotonic()
             return any(future.done() for future in futures)
@@ -166,20 +169,22 @@ class Bench:
 
     def change_state(self, transition_id, node='fusion_node'):
         """Ask for a lifecycle transition; return whether it succeeded."""
-        request = ChangeState.Request()
-        request.transition.id = transition_id
-        return self.call(ChangeState, f'{node}/change_state', request, repeat=False).success
+        answer = self.change_state_later(transition_id, node)
+        self.spin_until(answer.done, f'the end of transition {transition_id}')
+        return answer.result().success
 
     def change_state_later(self, transition_id, node='fusion_node'):
-        """Ask for a transition; return the future of the answer."""
-        self.state(node)
+        """Ask for a transition; return the future of the answer.
+
+        It can be asked for only once: with one that does not exist, client and service get to
+        know each other.
+        """
         name = f'{node}/change_state'
-        self._clients[name] = client = self.node.create_client(ChangeState, name)
-        self.spin_until(client.service_is_ready, f'the service {name}')
-        self._spin_for(SETTLING_S)
+        if name not in self._clients:
+            self.call(ChangeState, name, NO_TRANSITION)
         request = ChangeState.Request()
         request.transition.id = transition_id
-        return client.call_async(request)
+        return self._clients[name].call_async(request)
 
     def state(self, node='fusion_node'):
         """Return the label of the lifecycle state."""

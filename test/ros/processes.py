@@ -13,7 +13,7 @@ import pytest
 
 from dig2dig_ros.ros.shared_memory import kill, remove_unheld, segment_locks
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0  # a loaded machine takes a minute to import torch
 DOMAINS = range(10, 100)  # above them the ports may be taken by outgoing connections
 
 
@@ -38,13 +38,17 @@ class Process:
     def log(self):
         return self.log_path.read_text()
 
+    def wait(self):
+        """Wait for its end; return the exit code."""
+        return self.process.wait(PATIENCE_S)
+
     def end(self, number=signal.SIGINT):
         """Send a signal; return the exit code. Nothing of it stays in shared memory."""
         if self.process.poll() is None:
             locks = segment_locks(self.process.pid)
             self.process.send_signal(number)
             try:
-                self.process.wait(PATIENCE_S)
+                self.wait()
             finally:
                 kill(self.process)
                 remove_unheld(locks)

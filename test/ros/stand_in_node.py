@@ -6,6 +6,7 @@ Everything else is the real node, run as a process by the tests.
 import argparse
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,8 @@ class MeanSession:
 
     def __init__(self, options, values):
         time.sleep(options.load_s)
+        while options.load_until and not options.load_until.exists():
+            time.sleep(0.02)
         MeanSession.sessions += 1
         if MeanSession.sessions in options.fail_loads:
             raise RuntimeError(CUDA_ERROR)
@@ -67,6 +70,7 @@ class MeanSession:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--load-s', type=float, default=0.0)
+    parser.add_argument('--load-until', type=Path, help='a file that is there')
     parser.add_argument('--delay-s', type=float, default=0.0)
     parser.add_argument('--fail-every', type=int, default=0)
     parser.add_argument('--on-gpu', action='store_true')

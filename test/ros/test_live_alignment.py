@@ -37,7 +37,7 @@ def test_align_pools_differing_live_frames(live, tmp_path):
     moments = [scene.render(2.3 * index, index) for index in range(8)]
     figures = tmp_path / 'f.json'
     publish = publisher(live, [(each.infrared, each.visible) for each in moments])
-    process = live.start(*DIG2DIG, 'align', '--live', '--frames', '3', '--time-limit', '50',
+    process = live.start(*DIG2DIG, 'align', '--live', '--frames', '3', '--time-limit', '150',
                          '--json', str(figures))
     live.spin_until(lambda: publish() or process.process.poll() is not None, 'the end')
     assert process.process.returncode == 0, process.log
@@ -54,7 +54,7 @@ def test_calibrate_takes_only_views_with_a_board(live, tmp_path):
     bare = [(np.full_like(views[0][0], 7300), visible) for _, visible in views]
     publish = publisher(live, [*bare, *views])
     process = live.start(
-        *DIG2DIG, 'calibrate', '--live', '--frames', '2', '--time-limit', '50', '--target',
+        *DIG2DIG, 'calibrate', '--live', '--frames', '2', '--time-limit', '150', '--target',
         'chessboard', '--size', '6x4', '--square', '0.055', '--output', str(tmp_path / 'rig'))
     live.spin_until(lambda: publish() or process.process.poll() is not None, 'the end')
     # Two views are too few, and both cameras have the board in them.

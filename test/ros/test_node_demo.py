@@ -15,7 +15,7 @@ DEMO = [sys.executable, '-m', 'dig2dig_ros.ros.demo', '--set', 'engine.device:=c
 
 
 def run(domain, *arguments):
-    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=240,
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=600,
                           env=environment(domain))
 
 
@@ -54,14 +54,18 @@ def test_a_knocked_rig_is_brought_back(tmp_path, domain):
         cv2.imwrite(str(tmp_path / 'ir' / f'{index:02}.png'), moment.infrared)
         cv2.imwrite(str(tmp_path / 'vi' / f'{index:02}.png'), moment.visible)
     output = tmp_path / 'out'
-    done = run(domain, '--misaligned', '--pairs', str(tmp_path), '--seconds', '16', '--rate', '30',
-               '--output', str(output))
-    assert done.returncode == 0, done.stdout + done.stderr
-    [line] = [line for line in done.stdout.splitlines() if line.startswith('  in truth')]
-    before_px, after_px = (float(part.split()[0]) for part in line[len('  in truth'):].split(','))
-    assert before_px == pytest.approx(12.0)
-    # A pixel a step, so a loaded machine is not done: alone it ends below 1, at load 28 at 9.1.
-    assert after_px < 11
+    # A pixel a step, so a loaded machine may not be done; else it ends below 1.
+    for seconds in ('16', '60', '240'):
+        done = run(domain, '--misaligned', '--pairs', str(tmp_path), '--seconds', seconds,
+                   '--rate', '30', '--output', str(output))
+        assert done.returncode == 0, done.stdout + done.stderr
+        [line] = [line for line in done.stdout.splitlines() if line.startswith('  in truth')]
+        before_px, after_px = (
+            float(part.split()[0]) for part in line[len('  in truth'):].split(','))
+        assert before_px == pytest.approx(12.0)
+        if after_px < 9:
+            break
+    assert after_px < 9
     assert cv2.imread(str(output / 'misaligned.png')).shape == (2 * (256 + 32), 2 * (320 + 8), 3)
 
 

@@ -1,5 +1,7 @@
 """CUDA errors, injected by a stand-in engine: waits that double, recovery, or a clean end."""
 
+import itertools
+
 import pytest
 from lifecycle_msgs.msg import Transition
 from live import SECOND_NS
@@ -119,7 +121,7 @@ def test_an_engine_that_cannot_be_made_counts_as_a_try(clock):
 
 
 def publish_until(live, condition, what):
-    stamps = iter(range(1, 10_000))
+    stamps = itertools.count(1)
     live.spin_until(
         lambda: live.publish_pair(next(stamps) * SECOND_NS) or condition(), what)
 

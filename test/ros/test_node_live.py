@@ -20,7 +20,7 @@ def live(live_module):
         'silent_timeout_s:=60.0', 'thermal.agc:=range', 'thermal.maximum:=255.0',
         'output.compressed:=png'])
     live_module.wait_until_active()
-    live_module.warm_up()
+    live_module.warm_up(*OUTPUTS)
     return live_module
 
 
@@ -183,9 +183,9 @@ def test_malformed_images_are_counted_and_survived(live, name):
 def test_images_without_stamp_pair_by_arrival(live):
     live.clear()
     before = live.count('images without stamp')
-    live.publish_pair(0)
-    live.spin_until(lambda: heard(live, 'fused/image', 0), 'a fused image')
-    live.spin_until(lambda: live.count('images without stamp') == before + 2, 'the count')
+    # Between the two of a pair a loaded machine may let more time go by than they may differ.
+    live.spin_until(lambda: live.publish_pair(0) or heard(live, 'fused/image', 0), 'a fused image')
+    live.spin_until(lambda: live.count('images without stamp') >= before + 2, 'the count')
 
 
 def test_compressed_output_holds_the_same_picture(live):

@@ -113,7 +113,7 @@ def fused_live(live, folder, parameters):
     assert live.set_parameters(atomically=True, **{
         name.replace('.', '__'): value for name, value in values.items()}) == ''
     live.clear()
-    live.start(*REPLAY, str(folder / 'bag'), '--wait', '20')
+    live.start(*REPLAY, str(folder / 'bag'), '--wait', '120')
     live.spin_until(lambda: len(live.heard[FUSED_IMAGE]) == len(STAMPS), 'all fused images')
     assert [stamp(message) for message in live.heard[FUSED_IMAGE]] == STAMPS
     return [pixels(message) for message in live.heard[FUSED_IMAGE]]

@@ -32,7 +32,7 @@ def test_publishes_images_calibration_and_truth(live):
     live.listen('visible/camera_info', message_type=CameraInfo)
     live.listen('ground_truth/boxes', message_type=MESSAGE_TYPE)
     process = start(live, 'rate_hz:=30.0', 'infrared_offset_s:=2.0', 'jitter_s:=0.002')
-    live.spin_until(lambda: all(len(messages) > 5 for messages in live.heard.values()))
+    live.spin_until(lambda: all(len(messages) > 15 for messages in live.heard.values()))
     infrared, visible = (live.heard[f'{camera}/image_raw'] for camera in ('infrared', 'visible'))
     assert (infrared[0].encoding, visible[0].encoding) == ('mono16', 'bgr8')
     assert pixels(visible[0]).shape == (64, 64, 3)
@@ -62,14 +62,20 @@ def test_a_rig_publishes_its_lenses_and_writes_its_pose(live, tmp_path):
 
 def test_drops_images_and_stops_a_camera(live):
     start(live, 'rate_hz:=50.0', 'dropout:=0.5')
-    live.spin_until(lambda: len(live.heard['visible/image_raw']) > 40)
-    counts = [len({stamp(m) for m in live.heard[f'{camera}/image_raw']})
-              for camera in ('infrared', 'visible')]
-    assert 10 < counts[0] < 80
+
+    def counts():
+        """How many images each camera gave since both were heard."""
+        heard = [[stamp(message) for message in messages] for messages in live.heard.values()]
+        first = max(stamps[0] if stamps else np.inf for stamps in heard)
+        return [sum(each >= first for each in stamps) for stamps in heard]
+
+    live.spin_until(lambda: max(counts()) > 80, '80 images of a camera')
+    assert min(counts()) > 20
     assert live.set_parameters('synthetic_cameras', infrared_enabled=False, dropout=0.0) == ''
-    live.clear()
-    live.spin_until(lambda: len(live.heard['visible/image_raw']) > 20)
-    assert len(live.heard['infrared/image_raw']) <= 1
+    for _ in range(2):  # at first some may still be on their way
+        live.clear()
+        live.spin_until(lambda: len(live.heard['visible/image_raw']) > 20)
+    assert live.heard['infrared/image_raw'] == []
 
 
 def test_publishes_a_folder_of_pairs(live, tmp_path):
@@ -93,7 +99,7 @@ def test_publishes_a_folder_of_pairs(live, tmp_path):
 ])
 def test_a_bad_parameter_is_one_line(live, parameter, words):
     process = start(live, parameter)
-    assert process.process.wait(30) == 2
+    assert process.wait() == 2
     assert words in process.log
     assert 'Traceback' not in process.log
 

@@ -23,7 +23,7 @@ from dig2dig_ros.ros.fast_dds import use_image_profile
 from dig2dig_ros.ros.shared_memory import kill
 
 LOADING_LIMIT_S = 180.0
-ENDING_LIMIT_S = 10.0
+ENDING_LIMIT_S = 60.0
 MOMENTS = 3  # in the strip
 MORE_MOMENTS = 12  # that a detector is shown, or that an alignment is judged by
 SECONDS, SECONDS_MISALIGNED = 20.0, 60.0  # a knock of 12 px takes 20 looks, 15 frames apart
