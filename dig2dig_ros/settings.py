@@ -89,6 +89,9 @@ class FusionSettings:
         choices=('auto', 'fp32', 'bf16', 'fp16', 'int8'), changes='configure')
     scale: float = option(
         1.0, "size of the network's input relative to the frame", bounds=(0.05, 1.0))
+    coarse_from: int = option(
+        TRAINING_TIMESTEPS, 'timestep from which a level is denoised at half the size, in a '
+        f'quarter of the time; {TRAINING_TIMESTEPS}: none is', bounds=(1, TRAINING_TIMESTEPS))
     seed: int = option(
         0, 'of all noise; one seed and one input give one picture', bounds=(0, 2**31 - 1))
 

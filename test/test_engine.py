@@ -48,10 +48,12 @@ def test_same_seed_same_picture_other_seed_another(smoothing_prior, scene, guida
     assert not np.array_equal(first, engine.fuse(scene).image)
 
 
+@pytest.mark.parametrize('coarse_from', [1000, 200])
 @pytest.mark.parametrize('size', [(1, 1), (7, 9), (33, 50), (96, 127)])
-def test_any_size_goes_in_and_comes_out(smoothing_prior, scene, size):
+def test_any_size_goes_in_and_comes_out(smoothing_prior, scene, size, coarse_from):
     cropped = [image[:size[0], :size[1]] for image in scene]
-    result = engine_of(smoothing_prior, steps=3, interval=3).fuse(cropped)
+    result = engine_of(
+        smoothing_prior, steps=3, interval=3, coarse_from=coarse_from).fuse(cropped)
     assert result.image.shape[:2] == size
     assert result.weights.shape[1:] == size
 

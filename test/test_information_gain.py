@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
 from dig2dig_ros.engine.filters import box_mean, smooth
 from dig2dig_ros.engine.information_gain import (
@@ -47,6 +48,24 @@ def test_a_noisy_source_ends_at_its_own_timestep_in_the_same_batch(smoothing_pri
     # Below the source's own noise there is nothing but noise, so no band.
     assert torch.equal(estimates[1, 1], clean[1])
     assert not torch.equal(estimates[1, 0], clean[0])
+
+
+def test_coarse_levels_are_denoised_at_half_the_size_and_half_the_noise(smoothing_prior, sources):
+    noise = torch.randn(1, 24, 32, generator=torch.Generator().manual_seed(2))
+    estimates, _ = denoise_levels(smoothing_prior, sources, (400, 100), noise, (), coarse=1)
+    # At t = 262 the noise is half of that at 400, as means over 2 x 2 pixels have it.
+    assert smoothing_prior.batches == [[100, 100, 100], [262, 262, 262]]
+    whole, _ = denoise_levels(smoothing_prior, sources, (400, 100), noise)
+    assert torch.equal(estimates[1], whole[1])
+    # 24 x 32 pixels are 12 x 16, and to the multiple of the prior 16 x 16.
+    squares = sources[2].reshape(12, 2, 16, 2).mean(dim=(1, 3))
+    drawn = 2 * noise[0].reshape(12, 2, 16, 2).mean(dim=(1, 3))
+    signal, amplitude = signal_and_noise(262)
+    noised = squares + amplitude / signal * drawn
+    padded = torch.cat([noised, noised[-1:].expand(4, -1)])
+    expected = functional.interpolate(
+        box_mean(padded, 5).clamp(-1, 1)[None, None, :12], (24, 32), mode='bilinear')[0, 0]
+    torch.testing.assert_close(estimates[0, 2], expected)
 
 
 def test_gain_is_the_fall_of_the_divergence_to_the_next_level_and_to_zero(sources):

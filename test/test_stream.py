@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from dig2dig_ros.engine import FusionEngine, FusionSettings, FusionStream, Timing
 from dig2dig_ros.engine.anytime import Calls, LatencyController, rungs, warm_step
+from dig2dig_ros.engine.schedule import Schedule
 
 SAMPLE = FusionSettings(precision='fp32', steps=15, interval=5)
 
@@ -132,8 +134,11 @@ class Machine:
         steps = chosen.steps if chosen.mode == 'sample' else 0
         calls = Calls(self.source_count, steps - warm_step(steps))
         pixels = chosen.scale ** 2
+        around_ms = 0.2 * level_ms
+        level = around_ms + (level_ms - around_ms) * (
+            0.25 if Schedule.of(chosen).coarse else 1)
         self.controller.observe(chosen, Timing(
-            2.0, calls.levels * level_ms * pixels,
+            2.0, calls.levels * level * pixels,
             calls.steps * (level_ms if step_ms is None else step_ms) * pixels, 2.0, sum(calls)),
             calls)
         return chosen
@@ -142,8 +147,8 @@ class Machine:
 def test_rungs_fall_from_the_settings_to_the_cheapest():
     ladder = rungs(FusionSettings(steps=15, interval=15))
     assert [rung.steps for rung in ladder if rung.mode == 'sample'] == [15, 10, 7, 5, 3]
-    assert [(rung.mode, rung.scale) for rung in ladder[-2:]] == [
-        ('one-pass', 1.0), ('one-pass', 0.5)]
+    assert [(rung.mode, rung.coarse_from, rung.scale) for rung in ladder[-3:]] == [
+        ('one-pass', 1000, 1.0), ('one-pass', 200, 1.0), ('one-pass', 200, 0.5)]
 
 
 # Warm frames of two sources take 2 levels and 5, 3, 2, 2, 1 steps of DIG-15, 10, 7, 5, 3.
@@ -164,6 +169,19 @@ def test_budget_is_given_up_only_at_the_cheapest_rung():
     for _ in range(30):
         chosen = machine.run(FusionSettings(steps=15, interval=15), level_ms=200)
     assert (chosen.mode, chosen.scale) == ('one-pass', 0.5)
+
+
+def test_coarse_levels_at_half_size_hold_a_budget_that_one_pass_breaks():
+    machine = Machine(LatencyController(budget_ms=25))
+    settings = FusionSettings(mode='one-pass')
+    seen = [(rung.coarse_from, rung.scale) for rung in (
+        machine.run(settings, level_ms)
+        for level_ms in [8] * 5 + [15] * 20 + [7] * 20)]
+    assert seen[4] == (1000, 1)
+    # 34 ms whole, 16 ms with halved levels; one switch there and one back.
+    assert seen[24] == (200, 1)
+    assert seen[-1] == (1000, 1)
+    assert sum(before != after for before, after in pairwise(seen)) == 2
 
 
 def test_a_machine_that_slows_down_and_recovers_is_followed():

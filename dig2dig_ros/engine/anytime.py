@@ -9,6 +9,11 @@ from dig2dig_ros.settings import FusionSettings
 
 # Sampling steps of the rungs below the settings' own.
 STEPS = (100, 50, 25, 20, 15, 10, 7, 5, 3)
+# The timestep from which levels are denoised at half the size on the cheap rungs: at t = 400 that
+# costs no quality that the metrics see (docs/priors.md), where half the resolution costs detail.
+COARSE_FROM = 200
+# What such a level takes of a full one's time, with what is done around it (640x512, small).
+COARSE_COST = 0.4
 # A longer schedule must fit with room to spare, or noise in the timing would switch to and fro.
 CLIMB_MARGIN = 0.85
 # Share of the newest frame in the running estimates: a slower machine is noticed in a few frames.
@@ -20,7 +25,8 @@ WARM_SHARE = 1 / 3
 def rungs(settings: FusionSettings) -> list[FusionSettings]:
     """The settings themselves, then ever cheaper ones.
 
-    Fewer sampling steps first, then none (one-pass), no noise draws, and half the resolution.
+    By quality for each millisecond: fewer sampling steps first, then none (one-pass), no noise
+    draws, coarse levels at half the size, and all at half the resolution.
     """
     ladder = [settings]
     if settings.mode == 'sample':
@@ -29,6 +35,8 @@ def rungs(settings: FusionSettings) -> list[FusionSettings]:
         ladder.append(dataclasses.replace(settings, mode='one-pass'))
     if ladder[-1].draws > 1:
         ladder.append(dataclasses.replace(ladder[-1], draws=0))
+    if settings.coarse_from > COARSE_FROM:
+        ladder.append(dataclasses.replace(ladder[-1], coarse_from=COARSE_FROM))
     if settings.scale > 0.5:
         ladder.append(dataclasses.replace(ladder[-1], scale=0.5))
     return ladder
@@ -87,7 +95,7 @@ class LatencyController:
         pixels = settings.scale ** 2
         self._fixed.add(timing.upload_ms + timing.download_ms)
         if ran.levels:
-            self._level_call.add(timing.dig_ms / (ran.levels * pixels))
+            self._level_call.add(timing.dig_ms / (ran.levels * pixels * _level_share(settings)))
         if ran.steps:
             self._step_call.add(timing.sampling_ms / (ran.steps * pixels))
 
@@ -117,7 +125,14 @@ class LatencyController:
         # Before any step was measured, a step is taken for as long as a level.
         step = level if self._step_call.value is None else self._step_call.value
         return ((self._fixed.value or 0.0)
-                + (calls.levels * level + calls.steps * step) * settings.scale ** 2)
+                + (calls.levels * level * _level_share(settings) + calls.steps * step)
+                * settings.scale ** 2)
+
+
+def _level_share(settings: FusionSettings) -> float:
+    """Time of the levels, in that of as many at full size."""
+    schedule = Schedule.of(settings)
+    return 1 - (1 - COARSE_COST) * schedule.coarse / len(schedule.levels)
 
 
 class _RunningMean:

@@ -64,11 +64,12 @@ class FusionEngine:
         """Fuse an empty frame of that size, so that the first real one is not slow."""
         pipeline = self._pipeline(self.settings, height, width)
         size = (pipeline.size.height, pipeline.size.width)
-        images = pipeline.level_calls((0,) * source_count)
-        self._prior.specialise(images, *size)
+        batches = pipeline.level_batches((0,) * source_count)
         if pipeline.reference_of(source_count) is not None:
             # A noisy camera brings one image more, and nobody waits for it then.
-            self._prior.specialise(images + 1, *size)
+            batches += pipeline.level_batches((1,) + (0,) * (source_count - 1))
+        for batch in batches:
+            self._prior.specialise(*batch)
         if pipeline.step_calls():
             self._prior.specialise(1, *size)
         self.fuse([np.zeros((height, width), np.uint8)] * source_count)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from dig2dig_ros.engine.coarse import halved, restored
 from dig2dig_ros.engine.filters import box_mean, smooth
-from dig2dig_ros.engine.schedule import signal_and_noise
+from dig2dig_ros.engine.schedule import halved_timestep, signal_and_noise
 from dig2dig_ros.prior.base import Prior
 
 SSIM_WINDOW = 11
@@ -22,42 +23,64 @@ SSIM_C1, SSIM_C2 = 0.02 ** 2, 0.06 ** 2
 
 def denoise_levels(
         prior: Prior, sources: torch.Tensor, levels: Sequence[int], noise: torch.Tensor | None,
-        clean_ends: Sequence[int] = ()) -> tuple[torch.Tensor, torch.Tensor]:
+        clean_ends: Sequence[int] = (), coarse: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """One-step estimates of the sources from every level (Eq. 10), in one network batch.
 
     :param sources: K x H x W in [-1, 1].
-    :param levels: E timesteps.
+    :param levels: E falling timesteps.
     :param noise: D x H x W, standard normal; every source and level gets the same draws. None
         for the sources as they are, which counts as one draw.
     :param clean_ends: for each source the timestep that is as noisy as it, 0 where it is clean;
         all are, by default.
+    :param coarse: levels, from the first on, that are denoised at half the size, in a batch of
+        their own. An image of half the size has half the noise, so at the timestep of that.
     :returns: c_hat, E x K x H x W in [-1, 1], averaged over the draws; and what the sources are
         without their noise, K x H x W. At levels that are not noisier than a source, that is its
         estimate.
     """
-    noised = _noised(sources, levels, noise)
-    batch, timesteps = noised.flatten(0, 2), [
-        level for level in levels for _ in range(noised.shape[1] * noised.shape[2])]
     noisy = [(source, end) for source, end in enumerate(clean_ends) if end]
-    if noisy:
-        ends = [signal_and_noise(end)[0] * sources[source] for source, end in noisy]
-        batch = torch.cat([batch, torch.stack(ends)])
-        timesteps += [end for _, end in noisy]
-    # Filled on the device: a copy from the host could not be captured into a CUDA graph.
-    at = torch.cat([torch.full((1,), timestep, device=sources.device) for timestep in timesteps])
-    denoised = prior(batch.unsqueeze(1), at)[:, 0]
-    count = noised[..., 0, 0].numel()
-    estimates = denoised[:count].view(noised.shape)
-    estimates = estimates[:, :, 0] if estimates.shape[2] == 1 else estimates.mean(dim=2)
+    ends = [signal_and_noise(end)[0] * sources[source] for source, end in noisy]
+    estimates, cleaned = _denoise(
+        prior, sources, levels[coarse:], noise, ends, [end for _, end in noisy])
+    if coarse:
+        small = halved(sources, prior.multiple)
+        small_noise = None if noise is None else 2 * halved(noise, prior.multiple)
+        below, _ = _denoise(
+            prior, small, [halved_timestep(level) for level in levels[:coarse]], small_noise)
+        estimates = torch.cat([restored(below, sources.shape[-2:]), estimates])
     if not noisy:
         return estimates, sources
     clean = sources.clone()
-    for (source, end), image in zip(noisy, denoised[count:], strict=True):
+    for (source, end), image in zip(noisy, cleaned, strict=True):
         clean[source] = image
         for index, level in enumerate(levels):
             if level <= end:
                 estimates[index, source] = image
     return estimates, clean
+
+
+def _denoise(
+        prior: Prior, sources: torch.Tensor, levels: Sequence[int], noise: torch.Tensor | None,
+        others: Sequence[torch.Tensor] = (), other_timesteps: Sequence[int] = (),
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One batch: the sources at every level, and other images at timesteps of their own.
+
+    :returns: estimates of the sources, E x K x H x W, and of the others, N x H x W.
+    """
+    noised = _noised(sources, levels, noise)
+    count, draws = noised[..., 0, 0].numel(), noised.shape[2]
+    if not count + len(others):
+        return noised[:, :, 0], sources[:0]
+    batch, timesteps = noised.flatten(0, 2), [
+        level for level in levels for _ in range(len(sources) * draws)]
+    if others:
+        batch = torch.cat([batch, torch.stack(list(others))])
+    # Filled on the device: a copy from the host could not be captured into a CUDA graph.
+    at = torch.cat([torch.full((1,), timestep, device=sources.device)
+                    for timestep in [*timesteps, *other_timesteps]])
+    denoised = prior(batch.unsqueeze(1), at)[:, 0]
+    estimates = denoised[:count].view(noised.shape)
+    return estimates[:, :, 0] if draws == 1 else estimates.mean(dim=2), denoised[count:]
 
 
 def _noised(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
+from dig2dig_ros.engine.coarse import halved_size
 from dig2dig_ros.engine.guidance import make_guide
 from dig2dig_ros.engine.information_gain import denoise_levels, fusion_weights, information_gain
 from dig2dig_ros.engine.ladder import base_weights, fuse_bands
@@ -86,13 +87,21 @@ class FusionPipeline:
         levels = len(clean_ends) * draws * len(self.schedule.levels)
         return levels + sum(end > 0 for end in clean_ends)
 
+    def level_batches(self, clean_ends: Sequence[int]) -> list[tuple[int, int, int]]:
+        """The same as batches: images, height, width."""
+        images, size = self.level_calls(clean_ends), (self.size.height, self.size.width)
+        coarse = len(clean_ends) * max(1, self.settings.draws) * self.schedule.coarse
+        batches = [(coarse, *halved_size(*size, self._prior.multiple)), (images - coarse, *size)]
+        return [batch for batch in batches if batch[0]]
+
     def step_calls(self, first: int = 0) -> int:
         """Images that `sample` gives the network, one after the other."""
         return len(self.schedule.timesteps[first:])
 
     def gain(self, sources: torch.Tensor) -> torch.Tensor:
         """DIG of every level (Eq. 8), E x K x H x W, of sources K x H x W in [-1, 1]."""
-        estimates, _ = denoise_levels(self._prior, sources, self.schedule.levels, self._draws)
+        estimates, _ = denoise_levels(
+            self._prior, sources, self.schedule.levels, self._draws, (), self.schedule.coarse)
         return information_gain(
             estimates, sources, self.settings.divergence, self.settings.window)
 
@@ -111,7 +120,8 @@ class FusionPipeline:
         """
         settings, reference = self.settings, self.reference_of(len(sources))
         estimates, clean = denoise_levels(
-            self._prior, sources, self.schedule.levels, self._draws, clean_ends)
+            self._prior, sources, self.schedule.levels, self._draws, clean_ends,
+            self.schedule.coarse)
         scales, bodies = torch.ones_like(estimates[..., 0, 0]), torch.zeros_like(clean[0])
         if settings.weighting == 'uniform':
             weights = torch.full_like(estimates, 1 / len(sources))

@@ -33,20 +33,34 @@ class Schedule:
         levels: E timesteps at which the sources are denoised, falling. DIG of level e runs from
             it to the next one, and from the last one to the clean source.
         interval: S; sampling step i uses the weights of level i // S.
+        coarse: of the levels, the first so many are denoised at half the size.
     """
 
     timesteps: tuple[int, ...]
     levels: tuple[int, ...]
     interval: int
+    coarse: int = 0
 
     @classmethod
     def of(cls, settings: FusionSettings) -> 'Schedule':
         """Lay out the timesteps that the settings ask for."""
         if settings.mode == 'one-pass':
             ladder = dig_timesteps(settings.levels + 1, settings.t_max, settings.power)
-            return cls((), ladder[:-1], 1)
+            return cls((), ladder[:-1], 1, _coarse(ladder[:-1], settings))
         timesteps = dig_timesteps(settings.steps, settings.t_max, settings.power)
-        return cls(timesteps, timesteps[::settings.interval], settings.interval)
+        levels = timesteps[::settings.interval]
+        return cls(timesteps, levels, settings.interval, _coarse(levels, settings))
+
+
+def _coarse(levels: tuple[int, ...], settings: FusionSettings) -> int:
+    return sum(level >= settings.coarse_from for level in levels)
+
+
+def halved_timestep(timestep: int) -> int:
+    """The timestep of an image at half the size: means over 2 x 2 pixels halve the noise."""
+    alpha_bar = alpha_bar_table()
+    deviations = ((1 - alpha_bar) / alpha_bar).sqrt()
+    return int((deviations - deviations[timestep] / 2).abs().argmin())
 
 
 def signal_and_noise(timestep: int) -> tuple[float, float]:
