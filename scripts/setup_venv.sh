@@ -41,7 +41,8 @@ if [ "$(cat "$venv/.dig2dig-installed" 2>/dev/null)" = "$wanted" ]; then
     say "reusing $venv"
 else
     say "installing dig2dig[$extras] into $venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    # Most of what comes is never imported: to compile all of it takes a third of the time.
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
         -e "$root[$extras]" -c "$root/constraints.txt" \
         || fail "the installation failed; the lines above say why (the PyPI ROS 2 has wheels for Linux x86-64 and Python 3.10 to 3.13; elsewhere source a ROS 2 first)"
     echo "$wanted" > "$venv/.dig2dig-installed"
