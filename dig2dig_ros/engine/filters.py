@@ -120,6 +120,12 @@ def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:
     return sums / (rows[:, None] * columns)
 
 
+def around(maps: torch.Tensor, share: float) -> torch.Tensor:
+    """Mean of ... x h x w maps over a window that is a share of their height, applied twice."""
+    window = 2 * round(maps.shape[-2] * share / 2) + 1
+    return box_mean(box_mean(maps, window), window)
+
+
 def _window_counts(length: int, window: int, device: torch.device) -> torch.Tensor:
     """How many of so many pixels lie in the window around each."""
     places = torch.arange(length, device=device, dtype=torch.float32)

@@ -66,8 +66,8 @@ class GraphedPipeline(FusionPipeline):
 
     def sample(
             self, weighed: Weighed, guess: torch.Tensor | None = None,
-            first: int = 0) -> torch.Tensor:
-        """See `FusionPipeline.sample`."""
+            first: int = 0, ladder: torch.Tensor | None = None) -> torch.Tensor:
+        """See `FusionPipeline.sample`; the ladder is captured with the rest, so made anew."""
         fields = _fields(weighed)
 
         def run(*tensors):

@@ -41,7 +41,7 @@ class Weighed:
         weights: DIG weights of every level, E x K x h x w, summing to 1 over K.
         scales: factors on the bands, E x K; 1 where there is no reference.
         base: weights of the coarsest level in the ladder, K x h x w, summing to 1.
-        bodies: added to that level, h x w (`reference.hot_bodies`); 0 where there is no reference.
+        bodies: added to that level, h x w (`bodies.hot_bodies`); 0 where there is no reference.
     """
 
     estimates: torch.Tensor
@@ -151,15 +151,16 @@ class FusionPipeline:
 
     def sample(
             self, weighed: Weighed, guess: torch.Tensor | None = None,
-            first: int = 0) -> torch.Tensor:
+            first: int = 0, ladder: torch.Tensor | None = None) -> torch.Tensor:
         """The fused luminance, h x w in [-1, 1].
 
         :param guess: what to start from, h x w; None for the ladder where there is a
             reference, else for the weighted mean of the sources.
         :param first: sampling step to start at; one-pass mode has none.
+        :param ladder: see `ladder`, where it was made before.
         """
         timesteps = self.schedule.timesteps[first:]
-        ladder = self.ladder(weighed)
+        ladder = self.ladder(weighed) if ladder is None else ladder
         if not timesteps:
             return ladder
         guide = make_guide(self.settings, weighed.clean, ladder)

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
+from dig2dig_ros.engine.bodies import GREY, hot_bodies
 from dig2dig_ros.engine.filters import (
-    REDUCTION,
+    around,
     block_peaks,
     box_mean,
     enlarge,
@@ -33,7 +34,6 @@ from dig2dig_ros.settings import FusionSettings
 
 # Which of an infrared and a visible image.
 INFRARED, VISIBLE = 0, 1
-GREY = 1 / 127.5  # one of 255 grey levels
 # How far the other source's bands are raised to the deviation of the reference's: infrared of 8
 # bits uses little of its range. Never lowered: a hot target keeps its contrast.
 LEAST_SCALE, GREATEST_SCALE = 1.1, 3.0
@@ -52,13 +52,6 @@ BLIND, SEEING = 1.0 * GREY, 3.0 * GREY
 NOISE_LEFT = 0.2
 # A covered part of the reference: black, to these local means.
 COVERED, OPEN = 1 * GREY, 5 * GREY
-# Hot bodies: the surround as a share of the frame's height; the window in pixels over which their
-# energy is compared; by how many mean energies they must win; and the grey levels above the
-# surround over which they set in.
-SURROUND = 1 / 10
-BODY_WINDOW = 25
-BODY_START = 3.0
-BODY_EDGE = 8 * GREY
 VARIANCE_FLOOR = GREY ** 2 / 100
 
 
@@ -104,7 +97,7 @@ def weigh_against(
     scales = band_scales(powers[:, 1:], reference)
     small_base, small_clean = pooled(estimates[:1])[0], pooled(clean[None])[0]
     small_valid = None if valid is None else pooled(valid[None])[0]
-    exposure = _around(small_clean[reference], NEIGHBOURHOOD)
+    exposure = around(small_clean[reference], NEIGHBOURHOOD)
     sight = _sight(small_base, small_clean, exposure, noise, reference, small_valid)
     weights = reference_weights(
         gain, novelty(local), scales, sight, exposure, reference, settings.temperature)
@@ -122,12 +115,6 @@ def _both(own: torch.Tensor, reference: int) -> torch.Tensor:
     """Weights of both sources from the reference's: E x h x w to E x 2 x h x w."""
     pair = (own, 1 - own) if reference == 0 else (1 - own, own)
     return torch.stack(pair, dim=1)
-
-
-def _around(maps: torch.Tensor, share: float) -> torch.Tensor:
-    """Mean of ... x h x w maps over a window that is a share of their height, applied twice."""
-    window = 2 * round(maps.shape[-2] * share / 2) + 1
-    return box_mean(box_mean(maps, window), window)
 
 
 def _sight(
@@ -217,32 +204,6 @@ def reference_weights(
     share = share.clamp(1e-6, 1 - 1e-6)
     seen = share * sight[reference]
     return seen / (seen + (1 - share) * sight[other])
-
-
-def hot_bodies(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
-    """What the coarsest level of infrared has above its surround, where it is strong.
-
-    The bands hold the outline of a near person and not the body, and the reference's base may be
-    dark there: a figure in pieces. So the share of the base between the level and its own surround
-    is taken from infrared where that is much stronger there than in the visible base.
-
-    :param base: 2 x h x w, infrared first, at a quarter of the resolution; so is `valid`.
-    :returns: to be added to the fused base, h x w.
-    """
-    if valid is None:
-        infrared, visible = base - _around(base, SURROUND)
-    else:
-        # What fills infrared's missing pixels is no surround of its own.
-        seen = (valid > 0.99).float()
-        share = _around(seen, SURROUND).clamp_min(1e-3)
-        infrared, visible = seen * (base - _around(seen * base, SURROUND) / share)
-    hot = infrared.clamp_min(0)
-    side = 2 * (BODY_WINDOW // (2 * REDUCTION)) + 1
-    energy = torch.stack([hot.square(), visible.square()])
-    energy = box_mean(box_mean(energy, side), side)
-    unit = energy.mean().clamp_min(1e-12)
-    share = torch.sigmoid((energy[0] - energy[1] - BODY_START * unit) / (BODY_START / 5 * unit))
-    return share * (hot / BODY_EDGE).clamp(0, 1) * (hot - visible)
 
 
 def normalised(weights: torch.Tensor, dim: int) -> torch.Tensor:

@@ -114,14 +114,17 @@ class FusionStream:
             calls = Calls(0 if still else pipeline.level_calls(frame.clean_ends),
                           pipeline.step_calls())
             start, guess, first = 'cold' if share >= CUT_SHARE else 'warm', None, 0
+            ladder = None
             if calls.steps and share < CUT_SHARE:
-                guess = torch.where(moved > 0, pipeline.ladder(weighed), past.fused)
+                ladder = pipeline.ladder(weighed)
+                guess = torch.where(moved > 0, ladder, past.fused)
             elif calls.steps and self._controller and not self._controller.holds(settings, calls):
-                start, guess = 'cut short', pipeline.ladder(weighed)
+                start = 'cut short'
+                guess = ladder = pipeline.ladder(weighed)
             if guess is not None:
                 first = warm_step(calls.steps)
                 calls = Calls(calls.levels, pipeline.step_calls(first))
-            fused = pipeline.sample(weighed, guess, first)
+            fused = pipeline.sample(weighed, guess, first, ladder)
             frame.watch.mark()
             self._memory = _Memory(frame, weighed, fused, past.held + 1 if still else 0)
             result = self._engine.leave(frame, fused, weighed.shares, sum(calls))
