@@ -12,7 +12,7 @@ from dig2dig_ros.engine.frame import Frame, check_sources, fill_invalid
 from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
 from dig2dig_ros.engine.noise import matched_timestep, noise_levels
-from dig2dig_ros.engine.pipeline import FusionPipeline
+from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
 from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.tiling import BoundedPrior
 from dig2dig_ros.engine.transfer import Stopwatch, Transfer
@@ -98,7 +98,7 @@ class FusionEngine:
             fused = frame.pipeline.sample(weighed)
             frame.watch.mark()
             calls = frame.pipeline.level_calls(frame.clean_ends) + frame.pipeline.step_calls()
-            return self.leave(frame, fused, weighed.shares, calls)
+            return self.leave(frame, fused, weighed, calls)
 
     @contextlib.contextmanager
     def computing(self, sources: Sequence[np.ndarray]) -> Iterator[None]:
@@ -141,18 +141,20 @@ class FusionEngine:
         return frame
 
     def leave(
-            self, frame: Frame, fused: torch.Tensor, shares: torch.Tensor,
+            self, frame: Frame, fused: torch.Tensor, weighed: Weighed,
             calls: int) -> FusionResult:
         """Bring a fused frame back to its own size, to colour, and to the host.
 
         :param fused: luminance, h x w in [-1, 1], at the working size.
-        :param shares: of the sources in it, K x h x w, summing to 1 over K.
+        :param weighed: what it was made of.
         :param calls: images that went through the network.
         """
-        fused, shares = frame.pipeline.size.leave(
-            fused, shares, frame.sources, frame.full, frame.full_valid, frame.clean_ends)
+        size = frame.pipeline.size
+        fused, shares = size.leave(
+            fused, weighed.shares, frame.sources, frame.full, frame.full_valid, frame.clean_ends)
+        clean = size.restore(weighed.clean) if any(frame.clean_ends) else frame.luminances
         image = self._transfer.download(
-            with_chroma(fused, frame.images, frame.luminances, frame.noise), slot=0)
+            with_chroma(fused, frame.images, frame.luminances, clean, frame.noise), slot=0)
         shares = self._transfer.download(shares, slot=1)
         timing = Timing(*frame.watch.finish(), calls)
         return FusionResult(self._transfer.keep(image), self._transfer.keep(shares), timing)

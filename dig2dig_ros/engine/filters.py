@@ -107,6 +107,29 @@ def _enlarged(maps: torch.Tensor, factor: int) -> torch.Tensor:
     return tall
 
 
+def guided(
+        maps: torch.Tensor, guide: torch.Tensor, full_guide: torch.Tensor, window: int,
+        epsilon: float) -> torch.Tensor:
+    """Fast guided filter (He and Sun 2015): locally linear in a guide.
+
+    :param maps: K x h x w.
+    :param guide: h x w.
+    :param full_guide: the same at the size of the result, H x W.
+    :param window: side in pixels of h x w, odd.
+    :param epsilon: variance of the guide that counts as flat.
+    :returns: K x H x W.
+    """
+    # One box for many maps takes half the time of many.
+    boxed = box_mean(
+        torch.cat([torch.stack([guide, guide.square()]), maps, maps * guide]), window)
+    mean, square = boxed[:2]
+    map_mean, product = boxed[2:].chunk(2)
+    slope = (product - map_mean * mean) / (square - mean.square() + epsilon)
+    line = torch.cat([slope, map_mean - slope * mean])
+    slope, offset = enlarge(box_mean(line, window)[None], full_guide.shape)[0].chunk(2)
+    return torch.addcmul(offset, slope, full_guide)
+
+
 def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:
     """Mean over a window x window box, cut off at the borders.
 

@@ -36,7 +36,7 @@ from dig2dig_ros.settings import FusionSettings
 INFRARED, VISIBLE = 0, 1
 # How far the other source's bands are raised to the deviation of the reference's: infrared of 8
 # bits uses little of its range. Never lowered: a hot target keeps its contrast.
-LEAST_SCALE, GREATEST_SCALE = 1.1, 3.0
+LEAST_SCALE, GREATEST_SCALE = 1.15, 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
 # The reference's head start, in mean gains of the frame, where it sees well.
@@ -52,6 +52,8 @@ BLIND, SEEING = 1.0 * GREY, 3.0 * GREY
 NOISE_LEFT = 0.2
 # A covered part of the reference: black, to these local means.
 COVERED, OPEN = 1 * GREY, 5 * GREY
+# Around what exceeds white, the surround that is darkened, as a share of the frame's height.
+GLARE_REACH = 1 / 24
 VARIANCE_FLOOR = GREY ** 2 / 100
 
 
@@ -222,8 +224,11 @@ def within_range(fused: torch.Tensor) -> torch.Tensor:
     """
     if not fused.is_cuda and fused.max() <= 1:
         return fused.clamp_(-1, 1)
-    excess = functional.pad((block_peaks(fused[None])[None] - 1).clamp_min_(0), (1, 1, 1, 1))
-    peak = functional.max_pool2d(excess, (3, 1), stride=1)
-    peak = functional.max_pool2d(peak, (1, 3), stride=1)
-    way = enlarge(box_mean(box_mean(peak, 3), 3), fused.shape)
+    excess = (block_peaks(fused[None])[None] - 1).clamp_min_(0)
+    reach = max(1, round(excess.shape[-2] * GLARE_REACH / 2))
+    side = 2 * reach + 1
+    excess = functional.pad(excess, (reach,) * 4)
+    peak = functional.max_pool2d(excess, (side, 1), stride=1)
+    peak = functional.max_pool2d(peak, (1, side), stride=1)
+    way = enlarge(box_mean(box_mean(peak, side), side), fused.shape)
     return (fused - way[0, 0]).clamp_(-1, 1)

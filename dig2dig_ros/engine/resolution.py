@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from dig2dig_ros.engine.filters import box_mean
+from dig2dig_ros.engine.filters import enlarge, guided
 
 # Radius in low-resolution pixels and regularisation (in [-1, 1] squared) of the guided filter.
 GUIDED_WINDOW = 9
@@ -55,41 +55,32 @@ class WorkingSize:
         :returns: fused H x W and weights K x H x W.
         """
         if not self._scaled:
-            height, width = self._frame
-            return fused[:height, :width], shares[:, :height, :width]
+            return self.restore(fused[None])[0], self.restore(shares)
         shares = self._guided(shares, working, sources).clamp_min(1e-6)
         if valid is not None:
             shares = shares * valid
         shares = shares / shares.sum(dim=0)
-        detail = sources - self._enlarge(working)
+        detail = sources - self.restore(working)
         for source, end in enumerate(clean_ends):
             if end:
                 detail[source] = 0
-        return self._enlarge(fused[None])[0] + (shares * detail).sum(dim=0), shares
+        return self.restore(fused[None])[0] + (shares * detail).sum(dim=0), shares
 
-    def _enlarge(self, images: torch.Tensor) -> torch.Tensor:
-        return functional.interpolate(
-            images[None], self._frame, mode='bilinear', align_corners=False)[0]
+    def restore(self, images: torch.Tensor) -> torch.Tensor:
+        """K x h x w of the working size to K x H x W of the frame, without further detail."""
+        if self._scaled:
+            return enlarge(images[None], self._frame)[0]
+        height, width = self._frame
+        return images[:, :height, :width]
 
     def _guided(
             self, maps: torch.Tensor, guide: torch.Tensor, full_guide: torch.Tensor,
     ) -> torch.Tensor:
-        """Fast guided filter (He and Sun 2015): locally linear in the sources' mean.
+        """Guided by the mean of the sources.
 
         :param maps: K x h x w, summing to 1 over K, as what returns does (K x H x W).
         """
-        guide, full_guide = guide.mean(dim=0), full_guide.mean(dim=0)
-        # What filters to 1 in all needs no filter for the last; and one box for many maps takes
-        # half the time of many.
-        first = maps[:-1]
-        boxed = box_mean(
-            torch.cat([torch.stack([guide, guide.square()]), first, first * guide]),
-            GUIDED_WINDOW)
-        mean, square = boxed[:2]
-        map_mean, product = boxed[2:].chunk(2)
-        slope = (product - map_mean * mean) / (square - mean.square() + GUIDED_EPSILON)
-        line = self._enlarge(
-            box_mean(torch.cat([slope, map_mean - slope * mean]), GUIDED_WINDOW))
-        slope, offset = line.chunk(2)
-        filtered = torch.addcmul(offset, slope, full_guide)
+        # What filters to 1 in all needs no filter for the last.
+        filtered = guided(
+            maps[:-1], guide.mean(dim=0), full_guide.mean(dim=0), GUIDED_WINDOW, GUIDED_EPSILON)
         return torch.cat([filtered, 1 - filtered.sum(dim=0, keepdim=True)])

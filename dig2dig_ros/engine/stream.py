@@ -127,7 +127,7 @@ class FusionStream:
             fused = pipeline.sample(weighed, guess, first, ladder)
             frame.watch.mark()
             self._memory = _Memory(frame, weighed, fused, past.held + 1 if still else 0)
-            result = self._engine.leave(frame, fused, weighed.shares, sum(calls))
+            result = self._engine.leave(frame, fused, weighed, sum(calls))
         if self._controller:
             self._controller.observe(settings, result.timing, calls)
         self.noise = frame.noise
