@@ -42,6 +42,16 @@ def to_8_bit(image: np.ndarray) -> np.ndarray:
     return GainControl()(image)
 
 
+def in_colour(image: np.ndarray) -> np.ndarray:
+    """An image as BGR; grey, H x W, becomes three equal channels."""
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+
+
+def in_grey(image: np.ndarray) -> np.ndarray:
+    """An image of one channel, H x W; BGR becomes its luma."""
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
+
+
 def write_image(path: Path, image: np.ndarray) -> None:
     """Write an image in the format that the suffix names, making its folder.
 

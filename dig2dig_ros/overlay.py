@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from dig2dig_ros.camera.preparation import Prepared
+from dig2dig_ros.images import in_colour
 
 KINDS = ('weights', 'hot', 'checker')
 # Infrared from this level on is shown in colour, fully so from the second one on.
@@ -39,7 +40,7 @@ def hot_overlay(pair: Prepared) -> np.ndarray:
     if pair.valid is not None:
         share = share * pair.valid
     colours = cv2.applyColorMap(pair.infrared, cv2.COLORMAP_INFERNO)
-    return cv2.blendLinear(colours, _bgr(pair.visible), share, 1 - share)
+    return cv2.blendLinear(colours, in_colour(pair.visible), share, 1 - share)
 
 
 def checker(pair: Prepared, squares: int = _SQUARES) -> np.ndarray:
@@ -55,7 +56,8 @@ def checker(pair: Prepared, squares: int = _SQUARES) -> np.ndarray:
     shown = (rows + columns) % 2 == 1
     if pair.valid is not None:
         shown &= pair.valid
-    return cv2.copyTo(_bgr(pair.infrared), shown.view(np.uint8), _bgr(pair.visible).copy())
+    picture = in_colour(pair.visible).copy()
+    return cv2.copyTo(in_colour(pair.infrared), shown.view(np.uint8), picture)
 
 
 def weight_overlay(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -80,7 +82,3 @@ def _hues(count: int) -> np.ndarray:
     hsv = np.stack([degrees / 2, np.full(count, 200), np.full(count, 255)], axis=-1)
     bgr = cv2.cvtColor(hsv.astype(np.uint8)[None], cv2.COLOR_HSV2BGR)[0]
     return bgr.astype(np.float32) / 255
-
-
-def _bgr(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image

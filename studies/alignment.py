@@ -22,7 +22,7 @@ from dig2dig_ros.alignment.align import align, corner_distance
 from dig2dig_ros.alignment.calibrate import calibrate
 from dig2dig_ros.alignment.search import similarity
 from dig2dig_ros.alignment.targets import Target, find
-from dig2dig_ros.images import match_folders, read_image
+from dig2dig_ros.images import in_grey, match_folders, read_image
 from dig2dig_ros.synthetic.boards import Board, poses, render, sample_rig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,14 +36,9 @@ def pairs_of(folder: Path) -> list[Pair]:
     return [tuple(read_image(file) for file in files) for _, files in scenes]
 
 
-def grey(image: np.ndarray) -> np.ndarray:
-    """One channel of 8 bits."""
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
-
-
 def magnitude(image: np.ndarray) -> np.ndarray:
     """Gradient magnitude as 8 bits, which infrared and visible share more of than grey."""
-    smooth = cv2.GaussianBlur(grey(image).astype(np.float32), (0, 0), 1.5)
+    smooth = cv2.GaussianBlur(in_grey(image).astype(np.float32), (0, 0), 1.5)
     size = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     return (255 * np.clip(size / np.percentile(size, 99), 0, 1)).astype(np.uint8)
 
@@ -144,7 +139,7 @@ def boards(folder: Path) -> dict[str, int]:
              | cv2.CALIB_CB_FAST_CHECK)
     images = [read_image(path) for path in sorted((folder / 'ir').iterdir())]
     return {'views': len(images), 'ours': sum(find(target, image) is not None for image in images),
-            'ros_flags': sum(cv2.findChessboardCorners(grey(image), (6, 4), flags=flags)[0]
+            'ros_flags': sum(cv2.findChessboardCorners(in_grey(image), (6, 4), flags=flags)[0]
                              for image in images)}
 
 

@@ -10,6 +10,8 @@ from dig2dig_ros.errors import InputError
 
 pytest.importorskip('rosbags')
 
+from bag_content import content  # noqa: E402
+
 from dig2dig_ros.bag import messages  # noqa: E402
 from dig2dig_ros.bag.fuse import Rig, fuse_bag  # noqa: E402
 from dig2dig_ros.bag.plan import plan_bag  # noqa: E402
@@ -64,12 +66,6 @@ def write_bag(path, content, storage='mcap'):
                 connections[topic] = messages.add_topic(writer, topic, message.__msgtype__)
             messages.write(writer, connections[topic], time_ms * MS, message)
     return path
-
-
-def content(path):
-    with open_bag(path) as reader:
-        return [(connection.topic, connection.msgtype, connection.ext.offered_qos_profiles,
-                 time_ns, bytes(data)) for connection, time_ns, data in reader.messages()]
 
 
 def in_segments(source, target, fuse=mean, warm_up=0, on_jump=lambda: None):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from parameter_names import flat
 
 from dig2dig_ros import topics
 from dig2dig_ros.ros import synthetic_cameras
@@ -17,14 +18,6 @@ from dig2dig_ros.settings import FusionSettings
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / 'docs' / 'node.md').read_text(encoding='utf-8')
 DEFAULTS = {row.name: row.default for row in PARAMETERS}
-
-
-def flat(tree, prefix=''):
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from flat(value, f'{prefix}{name}.')
-        else:
-            yield prefix + name, value
 
 
 def test_generated_files_are_up_to_date():

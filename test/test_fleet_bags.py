@@ -10,8 +10,10 @@ from dig2dig_ros.cli import main
 
 pytest.importorskip('rosbags')
 
+from bag_content import content  # noqa: E402
+
 from dig2dig_ros.bag import messages  # noqa: E402
-from dig2dig_ros.bag.storage import create_bag, open_bag  # noqa: E402
+from dig2dig_ros.bag.storage import create_bag  # noqa: E402
 from dig2dig_ros.fleet.bag_run import find_bags  # noqa: E402
 
 FAST = ['--mode', 'one-pass', '--levels', '1', '--draws', '1', '--device', 'cpu',
@@ -41,12 +43,6 @@ def bag(tmp_path_factory, scene):
                 messages.write(writer, topic, time_ns, messages.image_message(
                     pixels, encoding, messages.header(time_ns, 'camera')))
     return place
-
-
-def content(path):
-    with open_bag(path) as reader:
-        return [(connection.topic, connection.msgtype, connection.ext.offered_qos_profiles,
-                 time_ns, bytes(data)) for connection, time_ns, data in reader.messages()]
 
 
 def fuse(*words):

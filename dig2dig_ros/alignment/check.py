@@ -8,6 +8,7 @@ import numpy as np
 from dig2dig_ros.alignment.field import gradient_field, grey_levels
 from dig2dig_ros.alignment.refine import LinearisedFrame, blurred, pool
 from dig2dig_ros.alignment.search import Correlator
+from dig2dig_ros.images import in_colour
 
 Aligned = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 """Infrared in the visible frame, visible, and where infrared is valid (None: everywhere)."""
@@ -73,7 +74,7 @@ def overlay(frame: Aligned, grid: Sequence[Sequence[float | None]]) -> np.ndarra
     :returns: H x W x 3 uint8.
     """
     infrared, visible, _ = frame
-    picture = visible if visible.ndim == 3 else cv2.cvtColor(visible, cv2.COLOR_GRAY2BGR)
+    picture = in_colour(visible)
     picture = (0.75 * picture).astype(np.uint8)
     smooth = cv2.GaussianBlur(grey_levels(infrared).clip(0, 255).astype(np.uint8), (0, 0), 1.4)
     picture[cv2.Canny(smooth, 30, 80) > 0] = _EDGE

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.images import match_folders, read_image
+from dig2dig_ros.images import in_grey, match_folders, read_image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ def paired_frames(infrared: Path, visible: Path) -> FramePairs:
 def _folders(infrared: Path, visible: Path) -> FramePairs:
     matched, unmatched = match_folders([infrared, visible])
     return FramePairs(len(matched), None, unmatched, (
-        (_gray(read_image(first)), read_image(second)) for _, (first, second) in matched))
+        (in_grey(read_image(first)), read_image(second)) for _, (first, second) in matched))
 
 
 def _videos(infrared: Path, visible: Path) -> FramePairs:
@@ -58,8 +58,10 @@ def _videos(infrared: Path, visible: Path) -> FramePairs:
                          f'{rates_hz[1]:g}; frames are matched by number, so they must be equal')
     longer = infrared if counts[0] > counts[1] else visible
     unmatched = [f'frame {number} of {longer.name}' for number in range(min(counts), max(counts))]
+    frames = zip(*map(_read_video, videos), strict=False)
+    # A thermal camera sends one channel; in a video it became three.
     return FramePairs(min(counts), rates_hz[0], unmatched, (
-        (_gray(first), second) for first, second in zip(*map(_read_video, videos), strict=False)))
+        (in_grey(infrared), visible) for infrared, visible in frames))
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:
@@ -76,8 +78,3 @@ def _read_video(video: cv2.VideoCapture) -> Iterator[np.ndarray]:
         if not is_frame:
             return
         yield frame
-
-
-def _gray(image: np.ndarray) -> np.ndarray:
-    """Undo the gray-to-colour of video and image files: a thermal camera sends one channel."""
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image

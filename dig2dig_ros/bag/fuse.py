@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
@@ -21,6 +20,7 @@ from dig2dig_ros.camera.pairing import NearestPairer, Pair
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.camera.stamps import stamp_ns
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.images import in_colour
 from dig2dig_ros.topics import CAMERAS, FUSED_IMAGE, WEIGHTS, recorded
 
 FUSED_TOPIC = recorded(FUSED_IMAGE)
@@ -195,7 +195,7 @@ class BagFusion:
         try:
             sources = self._rig.preparation.prepare(pair.infrared.message, visible)
             result = self._fuse([sources.infrared, sources.visible], [sources.valid, None])
-            outputs = [(self._fused, _colour(result.image), 'bgr8'), *zip(
+            outputs = [(self._fused, in_colour(result.image), 'bgr8'), *zip(
                 self._weights, result.weights, itertools.repeat('32FC1'), strict=False)]
             header = messages.header(stamp_ns(visible), visible.header.frame_id)
             self._pair_bytes = sum(image.nbytes for _, image, _ in outputs)
@@ -220,10 +220,6 @@ def read_message(reader: AnyReader, source: Connection, data: bytes) -> Any:
 def key_ns(message: Any, timestamp_ns: int) -> int:
     """Stamp to pair by: a driver that sets none leaves only the time of arrival."""
     return stamp_ns(message) or timestamp_ns
-
-
-def _colour(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 
 def camera_connections(reader: AnyReader, topics: tuple[str, str]) -> dict[int, str]:

@@ -5,6 +5,8 @@ import dataclasses
 import cv2
 import numpy as np
 
+from dig2dig_ros.images import in_colour
+
 GREY = 114  # what the YOLO families fill the border with
 
 
@@ -29,7 +31,7 @@ def place(image: np.ndarray, height: int, width: int,
     :param fit: stretch; top-left or centre: aspect kept, the rest filled with grey 114.
     :returns: uint8, height x width x 3 (BGR), and where the picture lies in it.
     """
-    picture = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+    picture = in_colour(image)
     rows, columns = picture.shape[:2]
     if fit == 'stretch':
         resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)

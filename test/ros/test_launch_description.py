@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from launch_stand_in import Launched
+from parameter_names import flat
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node.parameters import PARAMETERS
@@ -17,14 +18,6 @@ NAMES = {'infrared_topic', 'visible_topic', 'camera', 'transport', 'alignment', 
          'preset', 'latency_budget_ms', 'device', 'checkpoint', 'detector_model',
          'detector_labels', 'detector', 'namespace', 'use_sim_time', 'autostart', 'log_level',
          'use_respawn', 'synthetic', 'rviz', 'fastdds_profile'}
-
-
-def flat(tree, prefix=''):
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from flat(value, f'{prefix}{name}.')
-        else:
-            yield prefix + name, value
 
 
 def test_every_argument_is_declared_and_described():
