@@ -95,9 +95,12 @@ def ray_address():
         os.environ['RAY_AUTH_MODE'] = before
 
 
+# Ray would end workers of a machine that is loaded or short of memory.
 _RAY_CLUSTER = """
 import os, sys
-os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
+os.environ.update(RAY_USAGE_STATS_ENABLED='0', RAY_memory_monitor_refresh_ms='0',
+                  RAY_worker_register_timeout_seconds='600',
+                  RAY_health_check_failure_threshold='100')
 import ray
 ray.init('local', num_cpus=2, include_dashboard=False, object_store_memory=100_000_000)
 print(ray.get_runtime_context().gcs_address, flush=True)
