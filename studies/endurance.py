@@ -184,7 +184,7 @@ def plot(path: Path, report: dict) -> None:
     figure, axes = plt.subplots(3, 1, figsize=(7, 5.4), sharex=True, constrained_layout=True)
     minutes = [entry['minute'] for entry in report['samples']]
     for axis, key, label in zip(axes, ('memory_mb', 'p99_ms', 'load'), (
-            'memory of the node (MB)', 'p99, receive to\npublish (ms)', 'load of the machine'),
+            'memory of\nthe node (MB)', 'p99, receive to\npublish (ms)', 'load of the machine'),
             strict=True):
         axis.plot(minutes, [entry[key] for entry in report['samples']], linewidth=1)
         axis.set_ylabel(label)
