@@ -134,9 +134,9 @@ def test_lenses_from_camera_info_and_the_info_of_the_fused_image(live, tmp_path)
 
     live.spin_until(lambda: send(info(40.0), info(20.0)) or covered(12), 'the map of the lenses')
     live.spin_until(lambda: live.levels.get(NAME) == 0, 'the end of the warning')
-    live.clear()
-    live.spin_until(lambda: publish() or live.heard['fused/camera_info'], 'camera_info')
-    assert live.heard['fused/camera_info'][-1].k[0] == 20.0
+    # Those of the file's lenses may still be on their way.
+    live.spin_until(lambda: publish() or any(
+        message.k[0] == 20.0 for message in live.heard['fused/camera_info']), 'camera_info')
     # Neither NaN nor another resolution changes the map; the log and diagnostics say why.
     for bad, reason in ((info(float('nan')), 'finite'), (info(40.0, 48), 'is for 48x16')):
         live.spin_until(lambda bad=bad, reason=reason: send(bad, info(20.0))
