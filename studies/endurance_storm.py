@@ -61,8 +61,8 @@ class Storm:
         self._later = [entry for entry in self._later if entry[0] > now_s]
         for _, action in due:
             action()
-        if MALFORMED in self._only and now_s >= self._next_malformed_s:
-            self._next_malformed_s = now_s + self._draw.expovariate(MALFORMED_HZ)
+        while MALFORMED in self._only and now_s >= self._next_malformed_s:
+            self._next_malformed_s += self._draw.expovariate(MALFORMED_HZ)
             self._malformed()
         if now_s >= self._next_event_s:
             self._next_event_s = now_s + self._draw.uniform(*EVENT_EVERY_S)
