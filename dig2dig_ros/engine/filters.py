@@ -1,5 +1,6 @@
 """Windows over maps, at a cost that does not grow with the window."""
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -98,11 +99,11 @@ def _enlarged(maps: torch.Tensor, factor: int) -> torch.Tensor:
     count, height, width = maps.shape
     wide = functional.interpolate(
         maps.reshape(1, -1, width), factor * width, mode='linear').view(count, height, -1)
-    around = torch.cat([wide[:, :1], wide, wide[:, -1:]], dim=1)
+    framed = torch.cat([wide[:, :1], wide, wide[:, -1:]], dim=1)
     tall = wide.new_empty(count, height, factor, factor * width)
     for row in range(factor):
         place = (row + 0.5) / factor - 0.5
-        other = around[:, :-2] if place < 0 else around[:, 2:]
+        other = framed[:, :-2] if place < 0 else framed[:, 2:]
         torch.lerp(wide, other, abs(place), out=tall[:, :, row])
     return tall
 
@@ -139,7 +140,10 @@ def box_mean(maps: torch.Tensor, window: int) -> torch.Tensor:
     sums = maps
     for dim in (-2, -1):
         sums = _window_sum(sums, window, dim)
-    rows, columns = (_window_counts(length, window, maps.device) for length in maps.shape[-2:])
+    # Kept on the CPU, where to make them anew was a fifth of a frame's operations. On a GPU, what
+    # is made within a captured graph belongs to it.
+    counts = _window_counts if maps.is_cuda else _kept_window_counts
+    rows, columns = (counts(length, window, maps.device) for length in maps.shape[-2:])
     return sums / (rows[:, None] * columns)
 
 
@@ -154,6 +158,9 @@ def _window_counts(length: int, window: int, device: torch.device) -> torch.Tens
     places = torch.arange(length, device=device, dtype=torch.float32)
     return ((places + window // 2).clamp_max_(length - 1)
             - (places - window // 2).clamp_min_(0)).add_(1)
+
+
+_kept_window_counts = functools.lru_cache(maxsize=64)(_window_counts)
 
 
 def _window_sum(maps: torch.Tensor, window: int, dim: int) -> torch.Tensor:
