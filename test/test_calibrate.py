@@ -1,5 +1,6 @@
 """Calibration against rendered boards, whose cameras are known, and what it refuses."""
 
+import dataclasses
 import json
 
 import cv2
@@ -120,6 +121,24 @@ def test_corners_of_each_board(kind, size, square, hot):
     # The centre of a circle's picture is not the picture of its centre.
     assert np.median(nearest) < (0.15 if kind in ('chessboard', 'charuco') else 0.35)
     assert len(found.indices) >= 0.8 * len(target.points)
+
+
+@pytest.mark.parametrize(('kind', 'size', 'square'), [
+    ('chessboard', (6, 4), 0.055), ('circles', (5, 4), 0.06), ('acircles', (4, 5), 0.04)])
+@pytest.mark.parametrize('hot', [True, False])
+def test_boards_of_80_by_60_pixels(kind, size, square, hot):
+    """A ChArUco board's markers do not fit so few pixels."""
+    rig = sample_rig('lepton')
+    matrix = np.array([[80.0, 0, 40.2], [0, 80.3, 29.4], [0, 0, 1]])
+    rig = dataclasses.replace(rig, infrared=Camera((80, 60), matrix, rig.infrared.distortion))
+    board, target = Board(kind, size, square), Target(kind, size, square)
+    [pose] = poses(rig, board, 1, seed=1, fill=0.62)
+    found = find(target, render(rig, board, pose, hot=hot)[0])
+    assert found is not None
+    places = (target.points[found.indices] - _middle(board)) @ pose[0].T + pose[1]
+    truth = project(rig.infrared, places[:, :2] / places[:, 2:])
+    nearest = np.linalg.norm(found.pixels[:, None] - truth[None], axis=-1).min(axis=1)
+    assert np.median(nearest) < 0.2
 
 
 def _middle(board):

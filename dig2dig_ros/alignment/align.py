@@ -63,9 +63,9 @@ def align(frames: Sequence[Frame], nominal_scale: float | None = None) -> Alignm
     """
     _check(frames)
     pyramid = Pyramid(frames, nominal_scale)
-    starts = _search(pyramid)
+    starts = search(pyramid)
     picks = (slice(None), slice(0, None, 2), slice(1, None, 2))[:3 if len(frames) > 1 else 1]
-    moved, nccs = zip(*(_refine(pyramid, start.similarity, pick)
+    moved, nccs = zip(*(refined(pyramid, start.similarity, pick)
                         for start, pick in zip(starts, picks, strict=False)), strict=True)
     homographies = [pyramid.homography(each) for each in moved]
     visible = frames[0][1].shape[1::-1]
@@ -99,7 +99,7 @@ def _check(frames: Sequence[Frame]) -> None:
                              f'takes at least {_LEAST_SIDE} pixels a side')
 
 
-def _search(pyramid: Pyramid) -> tuple[Peak, Peak, Peak]:
+def search(pyramid: Pyramid) -> tuple[Peak, Peak, Peak]:
     """Search coarsely at quarter size and around the best at half size, where z is measured."""
     coarse = Correlator(*pyramid.search_fields(2), _MAX_SHIFT)
     found = [((scale, angle), coarse.peaks(scale, angle))
@@ -114,8 +114,13 @@ def _search(pyramid: Pyramid) -> tuple[Peak, Peak, Peak]:
                  for part in range(3))
 
 
-def _refine(pyramid: Pyramid, start: np.ndarray, pick: slice) -> tuple[np.ndarray, float]:
-    """Refine through the levels; the NCC is that at half size."""
+def refined(pyramid: Pyramid, start: np.ndarray, pick: slice) -> tuple[np.ndarray, float]:
+    """Refine through the levels.
+
+    :param start: 2 x 3, infrared to visible pixels of half the working size.
+    :param pick: which frames.
+    :returns: 2 x 3 in working pixels, and the NCC at half size.
+    """
     moving, ncc = between_levels(start, (2, 2), (2, 2)), 0.0
     for level in LEVELS:
         shrink, grow = (0.5 ** level,) * 2, (2.0 ** level,) * 2
