@@ -105,12 +105,12 @@ def weigh_against(
         gain, novelty(local), scales, sight, exposure, reference, settings.temperature)
     own = sight[reference]
     base = own / (own + (1 - own) * sight[1 - reference])
-    bodies = torch.zeros(1, 1, *size, device=clean.device)
+    bodies = torch.zeros_like(base)
     if reference == VISIBLE:
-        bodies = enlarge(hot_bodies(small_base, small_valid)[None, None], size)
-    return Against(
-        _both(enlarge(weights[:, None], size)[:, 0], reference), scales,
-        _both(enlarge(base[None, None], size)[0], reference)[0], bodies[0, 0])
+        bodies = hot_bodies(small_base, small_valid)
+    large = enlarge(torch.cat([weights, base[None], bodies[None]])[:, None], size)[:, 0]
+    both = _both(large[:-1], reference)
+    return Against(both[:-1], scales, both[-1], large[-1])
 
 
 def _both(own: torch.Tensor, reference: int) -> torch.Tensor:
