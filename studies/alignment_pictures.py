@@ -8,6 +8,7 @@ import numpy as np
 from dig2dig_ros.alignment.check import overlay, residuals
 from dig2dig_ros.alignment.monitor import PERIOD
 from dig2dig_ros.camera.preparation import Preparation
+from dig2dig_ros.camera.rig_registration import RigRegistration
 from dig2dig_ros.images import to_8_bit
 from dig2dig_ros.synthetic.boards import Board, poses, render, sample_rig
 from dig2dig_ros.synthetic.street import StreetScene
@@ -48,6 +49,28 @@ def knocked() -> np.ndarray:
     return np.hstack(pictures)
 
 
+def parallax() -> np.ndarray:
+    """The street by a rig with a baseline of 12 cm, aligned at the nearest person and far away."""
+    scene = StreetScene(640, 512, seed=0, baseline_m=0.12)
+    moment = scene.render(3.0)
+    pictures = []
+    for distance_m in (moment.depths_m[0], 100.0):
+        aligned, _ = RigRegistration(scene.rig, distance_m).apply(to_8_bit(moment.infrared),
+                                                                  moment.visible)
+        picture = cv2.addWeighted(moment.visible, 0.7, cv2.applyColorMap(
+            aligned, cv2.COLORMAP_INFERNO), 0.5, 0)
+        for box in moment.boxes[:4]:
+            first = int(box.left), int(box.top)
+            cv2.rectangle(picture, first, (int(box.left + box.width), int(box.top + box.height)),
+                          (120, 230, 120), 1)
+        text = f'aligned at {distance_m:.1f} m'
+        cv2.putText(picture, text, (14, 490), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 1,
+                    cv2.LINE_AA)
+        pictures.append(picture[130:])
+    return np.hstack(pictures)
+
+
 if __name__ == '__main__':
-    for name, draw in (('alignment_board.jpg', board), ('alignment_knocked.jpg', knocked)):
+    for name, draw in (('alignment_board.jpg', board), ('alignment_knocked.jpg', knocked),
+                       ('alignment_parallax.jpg', parallax)):
         cv2.imwrite(str(IMAGES / name), draw(), [cv2.IMWRITE_JPEG_QUALITY, 82])
