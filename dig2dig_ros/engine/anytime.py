@@ -9,8 +9,8 @@ from dig2dig_ros.settings import FusionSettings
 
 # Sampling steps of the rungs below the settings' own.
 STEPS = (100, 50, 25, 20, 15, 10, 7, 5, 3)
-# The timestep from which levels are denoised at half the size on the cheap rungs: at t = 400 that
-# costs no quality that the metrics see (docs/priors.md), where half the resolution costs detail.
+# The timestep from which levels are denoised at half the size on the cheap rungs: that leaves the
+# detail as it is, and takes less time than half the resolution (docs/priors.md has its price).
 COARSE_FROM = 200
 # What such a level takes of a full one's time, with what is done around it (640x512, small).
 COARSE_COST = 0.4
