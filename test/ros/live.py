@@ -68,11 +68,12 @@ class Bench:
         return self.start(*STAND_IN, *options, '--ros-args', *arguments)
 
     def close(self):
-        for process in self._processes:
-            process.end(signal.SIGKILL)
+        # Before the others: where they were killed first, Fast DDS crashed now and then here.
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
+        for process in self._processes:
+            process.end(signal.SIGKILL)
 
     def spin_until(self, condition, what=''):
         """Spin until a condition holds; fail with the processes' logs where it never does."""
