@@ -22,7 +22,7 @@ from dig2dig_ros.alignment.align import align, corner_distance, refined, search
 from dig2dig_ros.alignment.calibrate import calibrate
 from dig2dig_ros.alignment.monitor import PERIOD, Monitor
 from dig2dig_ros.alignment.pyramid import Pyramid
-from dig2dig_ros.alignment.refine import between_levels
+from dig2dig_ros.alignment.refine import Similarity
 from dig2dig_ros.alignment.search import similarity
 from dig2dig_ros.alignment.targets import Target, find
 from dig2dig_ros.camera.registration import Registration
@@ -136,9 +136,9 @@ def pooled(pairs: list[Pair], rounds: int) -> dict[str, dict[str, float]]:
 def from_here(pairs: list[Pair], homography: np.ndarray) -> np.ndarray:
     """Refine on many frames without a search, which would take most of the time."""
     pyramid = Pyramid(pairs)
-    start = (pyramid.to_work[1] @ homography @ np.linalg.inv(pyramid.to_work[0]))[:2]
-    moved, _ = refined(pyramid, between_levels(start, (0.5, 0.5), (0.5, 0.5)), slice(None))
-    return pyramid.homography(moved)
+    start = Similarity((pyramid.to_work[1] @ homography @ np.linalg.inv(pyramid.to_work[0]))[:2])
+    motion, _ = refined(pyramid, start.rescaled(0.5), slice(None))
+    return pyramid.homography(motion.matrix)
 
 
 def refused(pairs: list[Pair]) -> dict[str, int]:
@@ -180,6 +180,26 @@ def rendered(kind: str, count: int) -> dict[str, float]:
             'rotation_deg': float(np.degrees(np.linalg.norm(turn))),
             'baseline_percent': float(100 * abs(np.linalg.norm(found.rig.translation) / length - 1)
                                       )}
+
+
+def lenses(seeds: int = 4, frames: int = 8) -> dict[str, dict[str, float]]:
+    """Align the rendered street's far parts, whose lenses are distorted, with and without them."""
+    errors: dict[str, list[float]] = {'a rotation of known lenses': [], 'a similarity': []}
+    for seed in range(seeds):
+        scene = StreetScene(640, 512, seed=seed, baseline_m=0.005)
+        moments = [scene.render(1.7 * index + 1, index) for index in range(frames)]
+        pairs = [(each.infrared, each.visible) for each in moments]
+        rig = scene.rig
+        turned = align(pairs, lenses=(rig.infrared, rig.visible))
+        columns, rows = (np.linspace(0.1, 0.9, 9) * side for side in rig.visible.size)
+        truth = RigRegistration(rig, 1e4).sources(columns, rows)
+        visible = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 1, 2)
+        plain = cv2.perspectiveTransform(visible, np.linalg.inv(align(pairs).homography))[:, 0]
+        for title, places in zip(errors, (RigRegistration(turned.rig, 1e4).sources(columns, rows),
+                                          plain), strict=True):
+            errors[title] += np.linalg.norm(places - truth, axis=1).tolist()
+    return {title: {'median_px': float(np.median(found)), 'max_px': max(found)}
+            for title, found in errors.items()}
 
 
 def unaligned(folder: Path, method: Method) -> dict[str, float]:
@@ -266,6 +286,7 @@ def night_pairs(data: Path) -> list[Pair]:
 
 METHODS = (('dig2dig align', ours), ('SIFT', sift), ('ECC', ecc))
 PARTS: dict[str, Callable[[Path], dict]] = {
+    'lenses': lambda data: lenses(),
     'rendered': lambda data: {kind: rendered(kind, 20) for kind in ('boson', 'lepton')},
     'speed': lambda data: speed(),
     'boards': lambda data: boards(data / 'unaligned' / 'target_lepton_zed'),
@@ -277,7 +298,7 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'refused': lambda data: {name: refused(pairs) for name, pairs in sets_of(data).items()},
     'put_back': lambda data: {name: {title: put_back(pairs, method) for title, method in METHODS}
                               for name, pairs in sets_of(data).items()}}
-WITHOUT_DATA = ('rendered', 'speed')
+WITHOUT_DATA = ('lenses', 'rendered', 'speed')
 
 
 def table(result: dict) -> str:
@@ -315,6 +336,10 @@ def table(result: dict) -> str:
                      f'rotation; baseline length | {m["transfer_median_px"]:.2f}, '
                      f'{m["transfer_p95_px"]:.2f} px; {m["rotation_deg"]:.3f} deg; '
                      f'{m["baseline_percent"]:.1f} % |')
+    for title, m in result.get('lenses', {}).items():
+        lines.append(f'| 8 frames of the rendered street through its lenses, {title}: error over '
+                     f'the picture, median, largest | {m["median_px"]:.2f}, {m["max_px"]:.2f} px '
+                     '|')
     if 'speed' in result:
         m = result['speed']
         lines += [f'| search, one frame of 640x480, CPU time | {m["search_ms"]:.0f} ms |',

@@ -17,7 +17,11 @@ from dig2dig_ros.prior.base import Prior
 NEEDS = {'rclpy': ['ros', 'test_docs.py', 'test_humble.py'],
          'launch_ros': ['ros/test_launch.py'],  # part of a ROS installation, not of PyPI
          'rosbags': ['ros/test_replay.py', 'ros/test_sameness.py', 'test_alignment_bags.py',
-                     'test_fuse_bag.py', 'test_make_bag.py']}
+                     'test_bag_segments.py', 'test_fleet_bags.py', 'test_fuse_bag.py',
+                     'test_make_bag.py', 'test_recorded_rig.py', 'test_storage_errors.py'],
+         'skimage': ['test_fleet_measures.py']}
+# What brings the packages that single tests take, see the marker `needs`.
+EXTRAS = {'diagnostic_msgs': 'ros', 'openvino': 'cpu', 'ray': 'cluster', 'upath': 'cluster'}
 # On a loaded machine an example may take any time; and a run is to give what the last one gave.
 hypothesis.settings.register_profile(
     'any-machine', deadline=None, derandomize=True,
@@ -30,6 +34,14 @@ collect_ignore = [path for name in MISSING for path in NEEDS[name]]
 def pytest_report_header():
     """Say what is left out because a package is not installed."""
     return [f'not installed: {name}; left out: {", ".join(NEEDS[name])}' for name in MISSING]
+
+
+def pytest_runtest_setup(item):
+    """Skip a test marked `needs` where that package is not installed, and say what brings it."""
+    for mark in item.iter_markers('needs'):
+        name, = mark.args
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f'{name} is not installed: pip install "dig2dig[{EXTRAS[name]}]"')
 
 
 class SmoothingPrior(Prior):

@@ -4,12 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-from dig2dig_ros.camera.preparation import Preparation
-from dig2dig_ros.errors import InputError
-
-pytest.importorskip('rosbags')
-
 from bag_content import content  # noqa: E402
 
 from dig2dig_ros.bag import messages  # noqa: E402
@@ -17,6 +11,8 @@ from dig2dig_ros.bag.fuse import Rig, fuse_bag  # noqa: E402
 from dig2dig_ros.bag.plan import plan_bag  # noqa: E402
 from dig2dig_ros.bag.segments import fuse_segment, join_segments  # noqa: E402
 from dig2dig_ros.bag.storage import TYPES, copy_connection, create_bag, open_bag  # noqa: E402
+from dig2dig_ros.camera.preparation import Preparation
+from dig2dig_ros.errors import InputError
 
 TOPICS = ('/infrared/image_raw', '/visible/image_raw')
 MS = 1_000_000

@@ -5,15 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-
-from dig2dig_ros.cli import main
-
-pytest.importorskip('rosbags')
-
 from bag_content import content  # noqa: E402
 
 from dig2dig_ros.bag import messages  # noqa: E402
 from dig2dig_ros.bag.storage import create_bag  # noqa: E402
+from dig2dig_ros.cli import main
 from dig2dig_ros.fleet.bag_run import find_bags  # noqa: E402
 
 FAST = ['--mode', 'one-pass', '--levels', '1', '--draws', '1', '--device', 'cpu',
@@ -127,15 +123,15 @@ def test_bags_are_told_from_folders_of_bags(tmp_path, bag):
         (bag, out / 'long')]
 
 
+@pytest.mark.needs('upath')
 def test_a_bag_is_fetched_and_put_by_url(bag, tmp_path, scene):
     """In one process, since fsspec's memory is; workers run the same job."""
-    location = pytest.importorskip('dig2dig_ros.locations').location
-    pytest.importorskip('upath')
     from dig2dig_ros.bag.fuse import Rig
     from dig2dig_ros.camera.preparation import Preparation
     from dig2dig_ros.engine import FusionSettings
     from dig2dig_ros.fleet.bags import BagJob, Step, marked
     from dig2dig_ros.fleet.engines import EngineChoice
+    from dig2dig_ros.locations import location
     source, target = location('memory://in/long'), location('memory://out/fused')
     source.fs.put(str(bag), source.path, recursive=True)
     rig = Rig(('/infrared/image_raw', '/visible/image_raw'), 20_000_000, 0, Preparation({}))

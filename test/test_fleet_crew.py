@@ -126,8 +126,8 @@ def test_a_journal_on_a_full_disk_does_not_end_the_run(tmp_path, capsys):
     assert Journal(tmp_path, 'fuse', WAY).done.keys() == {'a', 'b'}
 
 
+@pytest.mark.needs('upath')
 def test_a_journal_lies_by_url_as_well():
-    pytest.importorskip('upath')
     from dig2dig_ros.locations import location
     place = location('memory://journal/fused')
     with journal(place, 'fuse', WAY) as first:

@@ -115,8 +115,8 @@ def test_a_run_stopped_by_ctrl_c_is_gone_on_with(pictures, serial, tmp_path, on_
     assert files(output) == files(serial)
 
 
+@pytest.mark.needs('ray')
 def test_what_ray_cannot_do_is_refused_in_one_line(pictures, tmp_path, capsys):
-    pytest.importorskip('ray')
     for words, complaint in (
             (['--ray', '--ray-workers', '0'], '--ray-workers is 0'),
             (['--ray', '--report', 'x.html'], 'leave out --ray'),

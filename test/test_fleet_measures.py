@@ -8,8 +8,6 @@ import pytest
 
 from dig2dig_ros.cli import main
 
-pytest.importorskip('skimage')
-
 
 @pytest.fixture(scope='module')
 def place(tmp_path_factory, scene):

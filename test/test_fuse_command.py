@@ -78,7 +78,7 @@ def test_raw_16_bit_thermal_is_stretched_not_truncated(pair, scene):
     (['--steps', '5', '--interval', '6'], 'interval is 6'),
     (['--device', 'tpu'], "device is 'tpu'"),
     (['--checkpoint', 'nowhere.pt'], 'nowhere.pt'),
-    (['--source', 'camera_info'], 'only the live node can hear'),
+    (['--source', 'camera_info'], 'images do not come with'),
 ])
 def test_bad_options_exit_2_with_one_line(pair, capsys, options, complaint):
     assert fuse(pair, *options) == 2

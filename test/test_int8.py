@@ -90,16 +90,16 @@ def test_a_damaged_file_is_refused(weights):
     refusal(weights)
 
 
+@pytest.mark.needs('openvino')
 def test_one_rounded_layer_is_off_by_no_more_than_its_steps(weights):
-    pytest.importorskip('openvino')
     exact, rounded = load_prior(weights, CPU), load_prior(weights, CPU).to_precision(torch.int8)
     noised = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(2)) * 2 - 1
     difference = (exact(noised, torch.tensor([200])) - rounded(noised, torch.tensor([200]))).abs()
     assert 1e-5 < difference.mean() < 0.01  # a step of the input is 16 / 255
 
 
+@pytest.mark.needs('openvino')
 def test_int8_needs_ranges(tmp_path):
-    pytest.importorskip('openvino')
     path = tmp_path / 'mine.safetensors'
     save_compact(seeded(FLAT, 0), path, {})
     with pytest.raises(InputError, match='no int8 ranges'):
@@ -114,11 +114,11 @@ def test_int8_needs_openvino(monkeypatch, weights):
         prior.to_precision(torch.int8)
 
 
+@pytest.mark.needs('openvino')
 @pytest.mark.parametrize(('bfloat16', 'name', 'chosen'), [
     (True, 'small', 'int8'), (True, 'tiny', 'bf16'), (False, 'small', 'int8'),
     (False, 'tiny', 'int8')])
 def test_auto_takes_what_was_measured_faster(monkeypatch, bfloat16, name, chosen):
-    pytest.importorskip('openvino')
     monkeypatch.setattr(openvino_network, 'fast_bfloat16', lambda: bfloat16)
     monkeypatch.setattr('dig2dig_ros.engine.device.fast_bfloat16', lambda: bfloat16)
     prior = load_prior(name, CPU)
@@ -132,10 +132,10 @@ def test_auto_without_ranges_is_float(tmp_path):
     assert pick_precision('auto', CPU, load_prior(path, CPU)) in ('bf16', 'fp32')
 
 
+@pytest.mark.needs('openvino')
 @pytest.mark.parametrize(('name', 'least_db'), [('tiny', 36), ('small', 43), ('medium', 42)])
 def test_estimates_stay_close_at_every_level_in_use(name, least_db):
     """Of clean and noised input, from the denoising levels to that of the base."""
-    pytest.importorskip('openvino')
     clean = torch.from_numpy(StreetScene(320, 256, seed=7).render(1.0).visible.astype(np.float32))
     clean = clean.mean(dim=2)[None, None] / 127.5 - 1
     levels = torch.tensor([10, 30, 60, 120, 250, 350, 450])
@@ -147,10 +147,10 @@ def test_estimates_stay_close_at_every_level_in_use(name, least_db):
         assert (10 * torch.log10(4 / error)).min() > least_db
 
 
+@pytest.mark.needs('openvino')
 @pytest.mark.parametrize(('name', 'difference'), [('tiny', 0.12), ('small', 0.05)])
 @pytest.mark.parametrize('folder', ['MSRS', 'VIFB'])
 def test_pictures_of_development_pairs_stay_close(shared_data, folder, name, difference):
-    pytest.importorskip('openvino')
     pairs, _ = match_folders([shared_data / 'dev_pairs' / folder / half for half in ('ir', 'vi')])
     sources = [read_image(path) for path in pairs[0][1]]
     settings = FusionSettings(mode='one-pass')

@@ -14,7 +14,7 @@ from dig2dig_ros.locations import is_remote, location, signatures, write_bytes
 @pytest.fixture
 def box():
     """A folder in fsspec's memory."""
-    pytest.importorskip('upath')
+    pytest.importorskip('upath', reason='upath is not installed: pip install "dig2dig[cluster]"')
     place = location('memory://box/fused')
     yield place
     place.fs.rm('/box', recursive=True)
@@ -26,8 +26,8 @@ def test_paths_and_file_urls_are_local():
     assert not is_remote(location('file:///x'))
 
 
+@pytest.mark.needs('upath')
 def test_urls_of_unknown_schemes_are_refused():
-    pytest.importorskip('upath')
     with pytest.raises(InputError, match='nope://x: .*nope'):
         location('nope://x')
 

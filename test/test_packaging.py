@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-pytest.importorskip('setuptools')
+pytest.importorskip('setuptools', reason='setuptools is not installed: pip install setuptools')
 
 ROOT = Path(__file__).resolve().parents[1]
 

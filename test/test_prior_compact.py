@@ -187,11 +187,11 @@ def test_embedded_priors_load_by_name(name):
         seeded(SIZES[name], 0).parameter_count)
 
 
+@pytest.mark.needs('openvino')
 @pytest.mark.parametrize('architecture', [TINY, SIZES['tiny']])
 @pytest.mark.parametrize('in_two', [False, True])
 def test_the_openvino_graph_computes_what_the_torch_network_does(architecture, in_two):
     """At a shape that was asked for and at any other, the image in one plane and in two."""
-    pytest.importorskip('openvino')
     network = randomised(architecture).network
     if in_two:
         network.take_parts()

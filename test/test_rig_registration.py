@@ -184,8 +184,8 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
         np.testing.assert_array_equal(preparation.prepare_images(*pair).infrared, before)
 
 
+@pytest.mark.needs('diagnostic_msgs')
 def test_status_warns_beyond_three_pixels():
-    pytest.importorskip('diagnostic_msgs')
     from dig2dig_ros.ros.node.diagnostics import alignment_statuses
     from dig2dig_ros.ros.node.rig_feed import Alignment
     assert alignment_statuses('node', Alignment('off', None, np.eye(3))) == []

@@ -13,16 +13,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dig2dig_ros.bag import messages  # noqa: E402
+from dig2dig_ros.bag.fuse import Rig, fuse_bag  # noqa: E402
+from dig2dig_ros.bag.storage import create_bag, open_bag  # noqa: E402
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import write_image
-
-pytest.importorskip('rosbags')
-
-from dig2dig_ros.bag import messages  # noqa: E402
-from dig2dig_ros.bag.fuse import Rig, fuse_bag  # noqa: E402
-from dig2dig_ros.bag.storage import create_bag, open_bag  # noqa: E402
 
 TOPICS = ('/infrared/image_raw', '/visible/image_raw')
 PAIRS = 30

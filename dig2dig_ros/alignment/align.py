@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from dig2dig_ros.alignment.pyramid import LEVELS, Frame, Pyramid
-from dig2dig_ros.alignment.refine import between_levels, refine_level
+from dig2dig_ros.alignment.refine import Motion, Similarity, refine_level, resizing
+from dig2dig_ros.alignment.rig import HomographyRig, Rig
 from dig2dig_ros.alignment.search import Correlator, Peak
+from dig2dig_ros.alignment.turn import Lenses, Turn, focal_scale, without_distortion
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.topics import CAMERAS
 
@@ -23,6 +25,8 @@ _LEAST_NCC = {'one frame': 0.28, 'several frames': 0.22}
 # Two halves of a rig's frames may differ by this share of the visible diagonal.
 _HALVES_SHARE = 0.01
 _LEAST_SIDE = 48
+# A calibration at another zoom or of another camera; those of one lens agree within hundredths.
+_MOST_RATIO = 1.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +35,14 @@ class Alignment:
 
     Attributes:
         homography: 3 x 3, infrared to visible pixels; the centre of the top-left pixel is (0, 0).
+            Of known lenses: between their images without distortion.
         ncc: normalised cross-correlation of the two gradient fields, at half size.
         z: standard deviations of the peak of the search above its surface.
         halves_px: mean distance at the corners between what the even and the odd frames say,
             in visible pixels; None for one frame.
         reason: why it is refused; empty where it is accepted.
         frames: how many were pooled.
+        rig: that the homography, or the turn of known lenses, makes.
     """
 
     homography: np.ndarray
@@ -45,6 +51,7 @@ class Alignment:
     halves_px: float | None
     reason: str
     frames: int
+    rig: Rig
 
     @property
     def accepted(self) -> bool:
@@ -52,27 +59,57 @@ class Alignment:
         return not self.reason
 
 
-def align(frames: Sequence[Frame], nominal_scale: float | None = None) -> Alignment:
-    """Find the similarity from infrared to visible that frames of one rig have in common.
+def align(frames: Sequence[Frame], nominal_scale: float | None = None,
+          lenses: Lenses | None = None) -> Alignment:
+    """Find the map from infrared to visible that frames of one rig have in common.
+
+    It is a similarity, or, where the lenses are known, a rotation and a ratio of focal lengths.
 
     :param frames: one or more pairs (infrared, visible): H x W or H x W x 3 (BGR), uint8, uint16
         or float32.
     :param nominal_scale: visible pixels to an infrared pixel, where known; searched from 0.62
-        to 1.62 times this. By default both cameras are taken to see about equally much.
-    :raises InputError: where an image is flat, too small, or of another size than the others.
+        to 1.62 times this. By default both cameras are taken to see about equally much, or what
+        the lenses say.
+    :param lenses: of both cameras, where they are calibrated.
+    :raises InputError: where an image is flat, too small, or of another size than the others or
+        its lens.
     """
-    _check(frames)
+    _check(frames, lenses)
+    sizes = tuple(image.shape[1::-1] for image in frames[0])
+    if lenses is not None:
+        nominal_scale = nominal_scale or focal_scale(lenses)
+        frames = without_distortion(frames, lenses)
     pyramid = Pyramid(frames, nominal_scale)
     starts = search(pyramid)
     picks = (slice(None), slice(0, None, 2), slice(1, None, 2))[:3 if len(frames) > 1 else 1]
-    moved, nccs = zip(*(refined(pyramid, start.similarity, pick)
+    found, nccs = zip(*(refined(pyramid, _motion(pyramid, start.similarity, lenses), pick)
                         for start, pick in zip(starts, picks, strict=False)), strict=True)
-    homographies = [pyramid.homography(each) for each in moved]
-    visible = frames[0][1].shape[1::-1]
-    halves = (corner_distance(homographies[1], homographies[2], frames[0][0].shape[1::-1])
+    homographies = [pyramid.homography(each.matrix) for each in found]
+    halves = (corner_distance(homographies[1], homographies[2], sizes[0])
               if len(frames) > 1 else None)
-    reason = _refusal(starts[0].z, nccs[0], halves, math.hypot(*visible))
-    return Alignment(homographies[0], nccs[0], starts[0].z, halves, reason, len(frames))
+    reason = _refusal(starts[0].z, nccs[0], halves, math.hypot(*sizes[1]))
+    if lenses is None:
+        rig = HomographyRig(sizes, homographies[0])
+    else:
+        rig = found[0].rig(lenses)
+        reason = reason or _misfit(found[0].ratio)
+    return Alignment(homographies[0], nccs[0], starts[0].z, halves, reason, len(frames), rig)
+
+
+def _motion(pyramid: Pyramid, similarity: np.ndarray, lenses: Lenses | None) -> Motion:
+    """What to refine, from a similarity of half the working size."""
+    if lenses is None:
+        return Similarity(similarity)
+    half = resizing((0.5, 0.5))
+    return Turn.near(similarity, *(half @ to_work @ camera.matrix for to_work, camera in zip(
+        pyramid.to_work, lenses, strict=True)))
+
+
+def _misfit(ratio: float) -> str:
+    if 1 / _MOST_RATIO < ratio < _MOST_RATIO:
+        return ''
+    return (f'the focal lengths of the two calibrations are off each other by a factor of '
+            f'{ratio:.2f}: they are not of these cameras at this zoom')
 
 
 def corner_distance(first: np.ndarray, second: np.ndarray, size: tuple[int, int]) -> float:
@@ -86,7 +123,7 @@ def corner_distance(first: np.ndarray, second: np.ndarray, size: tuple[int, int]
     return float(np.linalg.norm(a[:2] / a[2] - b[:2] / b[2], axis=0).mean())
 
 
-def _check(frames: Sequence[Frame]) -> None:
+def _check(frames: Sequence[Frame], lenses: Lenses | None) -> None:
     if not frames:
         raise InputError('no frames to align; give at least one pair')
     for side, name in enumerate(CAMERAS):
@@ -97,6 +134,10 @@ def _check(frames: Sequence[Frame]) -> None:
         if min(*sizes) and min(min(sizes)) < _LEAST_SIDE:
             raise InputError(f'{name} images are {min(sizes)[0]}x{min(sizes)[1]}; alignment '
                              f'takes at least {_LEAST_SIDE} pixels a side')
+        size = sizes.pop()
+        if lenses is not None and lenses[side].size != size:
+            raise InputError(f'{name} images are {size[0]}x{size[1]}, the calibration is for '
+                             f'{lenses[side].size[0]}x{lenses[side].size[1]}')
 
 
 def search(pyramid: Pyramid) -> tuple[Peak, Peak, Peak]:
@@ -114,22 +155,20 @@ def search(pyramid: Pyramid) -> tuple[Peak, Peak, Peak]:
                  for part in range(3))
 
 
-def refined(pyramid: Pyramid, start: np.ndarray, pick: slice) -> tuple[np.ndarray, float]:
+def refined(pyramid: Pyramid, start: Motion, pick: slice) -> tuple[Motion, float]:
     """Refine through the levels.
 
-    :param start: 2 x 3, infrared to visible pixels of half the working size.
+    :param start: infrared to visible pixels of half the working size.
     :param pick: which frames.
-    :returns: 2 x 3 in working pixels, and the NCC at half size.
+    :returns: in working pixels, and the NCC at half size.
     """
-    moving, ncc = between_levels(start, (2, 2), (2, 2)), 0.0
+    motion, ncc = start.rescaled(2.0), 0.0
     for level in LEVELS:
-        shrink, grow = (0.5 ** level,) * 2, (2.0 ** level,) * 2
-        moved, level_ncc = refine_level(pyramid.level(level)[pick],
-                                        between_levels(moving, shrink, shrink))
-        moving = between_levels(moved, grow, grow)
+        found, level_ncc = refine_level(pyramid.level(level)[pick], motion.rescaled(0.5 ** level))
+        motion = found.rescaled(2.0 ** level)
         if level == 1:
             ncc = level_ncc
-    return moving, ncc
+    return motion, ncc
 
 
 def _refusal(z: float, ncc: float, halves: float | None, diagonal: float) -> str:

@@ -52,14 +52,34 @@ def gradient_field(grey: np.ndarray) -> np.ndarray:
     return field
 
 
-def warp_field(field: np.ndarray, similarity: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Move a field by a similarity: its places and, by twice the angle, its vectors.
+def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], flags: int) -> np.ndarray:
+    """Move an image by a 2 x 3 or a 3 x 3 map, from its pixels to those of the result.
 
-    :param similarity: 2 x 3, from the field's pixels to those of the result.
+    :param size: (width, height) of the result, which is 0 where the image does not reach.
+    :param flags: OpenCV's interpolation.
+    """
+    function = cv2.warpAffine if len(matrix) == 2 else cv2.warpPerspective
+    return function(image, matrix, size, flags=flags)
+
+
+def warp_field(field: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Move a field: its places and, by twice the angle at its middle, its vectors.
+
+    :param matrix: 2 x 3 or 3 x 3, near a similarity, from the field's pixels to those of the
+        result.
     :param size: (width, height) of the result.
     :returns: height x width x 2 float32, 0 where the field does not reach.
     """
-    angle = 2 * np.arctan2(similarity[1, 0], similarity[0, 0])
-    moved = cv2.warpAffine(field, similarity, size, flags=cv2.INTER_LINEAR)
+    angle = 2 * _angle(matrix, field.shape[1::-1])
+    moved = warp(field, matrix, size, cv2.INTER_LINEAR)
     cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     return cv2.transform(moved, np.array([[cosine, -sine], [sine, cosine]]))
+
+
+def _angle(matrix: np.ndarray, size: tuple[int, int]) -> float:
+    """By how much a map turns a row at the middle of an image, radians from x towards y."""
+    x, y = (side / 2 for side in size)
+    places = matrix @ np.array([[x, x + 1], [y, y], [1, 1]])
+    if len(matrix) == 3:
+        places = places[:2] / places[2]
+    return float(np.arctan2(*(places[:, 1] - places[:, 0])[::-1]))

@@ -10,6 +10,7 @@ from dig2dig_ros.alignment.field import gradient_field, grey_levels
 from dig2dig_ros.alignment.refine import (
     LinearisedFrame,
     Refinement,
+    Similarity,
     between_levels,
     blurred,
 )
@@ -22,7 +23,6 @@ _WORK_PX = 320
 _LEAST_NCC = 0.25
 _HALVES_SHARE = 0.01  # of the diagonal: two halves of the frames must agree this well
 _STEP_PX = 1.0
-_HALVED, _DOUBLED = (((factor, factor),) * 2 for factor in (0.5, 2.0))
 _Pair = tuple[LinearisedFrame, np.ndarray]
 
 
@@ -87,7 +87,7 @@ class Monitor:
             for level in (1, 0)))
         if len(self._frames) == _FRAMES and not self._fits:
             coarse, self._fine = zip(*self._frames, strict=True)
-            self._fits = (Refinement(coarse, between_levels(self._found, *_HALVED)),)
+            self._fits = (Refinement(coarse, Similarity(self._found).rescaled(0.5)),)
 
     def _advance(self) -> None:
         """Iterate once: eight frames at once would hold up the picture for 40 ms."""
@@ -100,19 +100,19 @@ class Monitor:
             self._conclude()
             self._fits = ()
             return
-        start = between_levels(self._fits[0].moving, *_DOUBLED)
+        start = self._fits[0].motion.rescaled(2.0)
         self._fits += (Refinement(self._fine[len(done)::2], start),)
 
     def _conclude(self) -> None:
-        _, even, odd = self._fits
-        work = even.frames[0][0].size
-        apart = _corners(even.moving, work) - _corners(odd.moving, work)
-        if min(even.ncc, odd.ncc) < _LEAST_NCC or np.linalg.norm(
+        even, odd = (fit.motion.matrix for fit in self._fits[1:])
+        work = self._fine[0][0].size
+        apart = _corners(even, work) - _corners(odd, work)
+        if min(fit.ncc for fit in self._fits[1:]) < _LEAST_NCC or np.linalg.norm(
                 apart, axis=1).mean() > _HALVES_SHARE * np.hypot(*work):
             self.misalignment_px = None
             self._found = np.eye(3)[:2]
             return
-        self._found = (even.moving + odd.moving) / 2
+        self._found = (even + odd) / 2
         grow = (self._size[0] / work[0], self._size[1] / work[1])
         self._drift = np.vstack([between_levels(self._found, grow, grow), [0, 0, 1]])
         self.misalignment_px = float(np.linalg.norm(

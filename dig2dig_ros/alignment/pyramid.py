@@ -66,9 +66,9 @@ class Pyramid:
         return self._levels[level]
 
     def homography(self, moving: np.ndarray) -> np.ndarray:
-        """Turn a 2 x 3 map in working pixels into 3 x 3, infrared to visible pixels."""
-        matrix = (np.linalg.inv(self.to_work[1]) @ np.vstack([moving, [0, 0, 1]])
-                  @ self.to_work[0])
+        """Turn a 2 x 3 or 3 x 3 map in working pixels into 3 x 3, infrared to visible pixels."""
+        moving = np.vstack([moving, [0, 0, 1]]) if len(moving) == 2 else moving
+        matrix = np.linalg.inv(self.to_work[1]) @ moving @ self.to_work[0]
         return matrix / matrix[2, 2]
 
 

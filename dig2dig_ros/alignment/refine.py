@@ -1,21 +1,51 @@
-"""Gauss-Newton refinement of a similarity between two cameras, pooled over frames of one rig.
+"""Gauss-Newton refinement of the map between two cameras, pooled over frames of one rig.
 
-Minimises sum |q_m - a q_v|^2, q_m the infrared field moved by the similarity, q_v the visible
+Minimises sum |q_m - a q_v|^2, q_m the infrared field moved by the map, q_v the visible
 one, a the amplitude of what they share (inverse compositional: the visible field is linearised,
 once).
 """
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from dig2dig_ros.alignment.field import warp_field
+from dig2dig_ros.alignment.field import warp, warp_field
 
 _ITERATIONS = 12
 _LEAST_AMPLITUDE = 0.2
 _LEAST_COVER = 0.05
+
+
+class Motion(Protocol):
+    """A map from infrared to visible pixels that four parameters move, see `Equations`."""
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Of the map, 2 x 3 or 3 x 3."""
+
+    def moved(self, parameters: np.ndarray, size: tuple[int, int]) -> 'Motion':
+        """Move what arrives in a visible frame of (width, height)."""
+
+    def rescaled(self, factor: float) -> 'Motion':
+        """Express it in other pixels of both cameras, so many to an old one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Similarity:
+    """Shift, scale and rotation: all that one knows of cameras that one knows nothing of."""
+
+    matrix: np.ndarray
+
+    def moved(self, parameters: np.ndarray, size: tuple[int, int]) -> 'Similarity':
+        """See `Motion`."""
+        return Similarity(correction(parameters, size)[:2] @ np.vstack([self.matrix, [0, 0, 1]]))
+
+    def rescaled(self, factor: float) -> 'Similarity':
+        """See `Motion`."""
+        return Similarity(between_levels(self.matrix, (factor, factor), (factor, factor)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,15 +104,15 @@ class LinearisedFrame:
         self._ones: np.ndarray | None = None
 
     def equations(self, infrared: np.ndarray, moving: np.ndarray) -> Equations:
-        """Compare with an infrared field moved by a similarity.
+        """Compare with an infrared field moved by a map.
 
         :param infrared: field h x w x 2, blurred alike.
-        :param moving: 2 x 3, infrared to visible pixels of these fields.
+        :param moving: 2 x 3 or 3 x 3, infrared to visible pixels of these fields.
         """
         if self._ones is None or self._ones.shape != infrared.shape[:2]:
             self._ones = np.ones(infrared.shape[:2], np.float32)
         moved = warp_field(infrared, moving, self.size)
-        valid = cv2.warpAffine(self._ones, moving, self.size, flags=cv2.INTER_NEAREST)
+        valid = warp(self._ones, moving, self.size, cv2.INTER_NEAREST)
         visible = (self._visible * valid[..., None]).ravel()
         moved = moved.ravel()
         energies = np.array([moved @ visible, moved @ moved, visible @ visible], np.float64)
@@ -122,43 +152,42 @@ class Refinement:
 
     Attributes:
         frames: linearised visible field and infrared field of each frame.
-        moving: 2 x 3, infrared to visible pixels of this level, so far.
+        motion: infrared to visible pixels of this level, so far.
         ncc: there; 0 before the first step.
         rounds: iterations done.
         finished: whether another one would change nothing, or there were enough.
     """
 
     frames: Sequence[tuple[LinearisedFrame, np.ndarray]]
-    moving: np.ndarray
+    motion: Motion
     ncc: float = 0.0
     rounds: int = 0
     finished: bool = False
 
     def step(self) -> 'Refinement':
         """Iterate once."""
-        total = pool([frame.equations(field, self.moving) for frame, field in self.frames])
+        total = pool([frame.equations(field, self.motion.matrix) for frame, field in self.frames])
         parameters = total.step()
         largest = float(np.abs(parameters).sum())
         if largest > 2:
             parameters *= 2 / largest
-        moving = correction(parameters, self.frames[0][0].size)[:2] @ np.vstack(
-            [self.moving, [0, 0, 1]])
+        motion = self.motion.moved(parameters, self.frames[0][0].size)
         rounds = self.rounds + 1
-        return Refinement(self.frames, moving, total.ncc, rounds,
+        return Refinement(self.frames, motion, total.ncc, rounds,
                           largest < 0.01 or rounds == _ITERATIONS)
 
 
 def refine_level(frames: Sequence[tuple[LinearisedFrame, np.ndarray]],
-                 moving: np.ndarray) -> tuple[np.ndarray, float]:
+                 motion: Motion) -> tuple[Motion, float]:
     """Iterate on one level to convergence.
 
-    :param moving: 2 x 3 to start from, in pixels of this level.
-    :returns: 2 x 3, and the NCC there.
+    :param motion: to start from, in pixels of this level.
+    :returns: where it ends, and the NCC there.
     """
-    state = Refinement(frames, moving)
+    state = Refinement(frames, motion)
     while not state.finished:
         state = state.step()
-    return state.moving, state.ncc
+    return state.motion, state.ncc
 
 
 def pool(equations: Sequence[Equations]) -> Equations:

@@ -15,6 +15,7 @@ from rosbags.rosbag2 import Writer
 from tqdm import tqdm
 
 from dig2dig_ros.bag import messages
+from dig2dig_ros.bag.recorded_rig import recorded_rig
 from dig2dig_ros.bag.storage import copy_connection, create_bag, open_bag, storage_of
 from dig2dig_ros.camera.pairing import NearestPairer, Pair
 from dig2dig_ros.camera.preparation import Preparation
@@ -61,6 +62,15 @@ class Rig:
         return NearestPairer(self.slop_ns, self.offset_ns, max_wait_ns=_NEVER_NS, depth=_DEPTH,
                              regularity=0)
 
+    def look_at(self, reader: AnyReader) -> None:
+        """Take from a recording what `registration.source` wants of it, before its first pair.
+
+        :raises InputError: naming what the recording lacks.
+        """
+        settings = self.preparation.settings['registration']
+        if settings.source != 'file':
+            self.preparation.offer(recorded_rig(reader, self.topics, settings))
+
 
 @dataclasses.dataclass
 class FusionReport:
@@ -103,6 +113,7 @@ def fuse_bag(
     with open_bag(source) as reader:
         cameras = camera_connections(reader, rig.topics)
         require_free(reader, source)
+        rig.look_at(reader)
         with create_bag(target, storage_of(source)) as writer:
             return BagFusion(reader, writer, cameras, rig, fuse, with_weights).run(on_jump)
 
@@ -205,6 +216,8 @@ class BagFusion:
         except InputError as error:
             self.report.failed.append(f'pair at {stamp_ns(visible)} ns: {error}')
             return
+        if self._rig.preparation.problem:
+            raise InputError(f'camera_info: {self._rig.preparation.problem}')
         self.report.fused += 1
 
 

@@ -105,6 +105,7 @@ def plan_bag(source: Path, rig: Rig, segment_ns: int, warm_up: int = 0) -> Plan 
         require_free(reader, source)
         if reader.duration <= 1.5 * segment_ns:
             return None
+        rig.look_at(reader)
         planner = _Planner(reader, cameras, rig)
         if not planner.read(reader.start_time, segment_ns):
             return None

@@ -34,6 +34,7 @@ def fuse_segment(
     """Write a recording of one segment; arguments and errors as `fuse_bag`."""
     with open_bag(source) as reader:
         cameras = camera_connections(reader, rig.topics)
+        rig.look_at(reader)
         with create_bag(target, storage_of(source)) as writer:
             fusion = _SegmentFusion(reader, writer, cameras, rig, fuse, with_weights)
             fusion.run_segment(segment, on_jump)

@@ -35,6 +35,15 @@ class RigRegistration(Registration):
         return (f'aligned at {self._distance_m:g} m; parallax is under 2 px from {near:.1f} m to '
                 + (f'{far:.1f} m' if far < 1e4 else 'infinity'))
 
+    def sources(self, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Infrared pixels of a grid of visible columns and rows, N x 2; NaN where there is none.
+
+        :param columns: rising.
+        :param rows: rising.
+        """
+        x, y, there = self._source(*np.meshgrid(columns, rows))
+        return np.where(there[..., None], np.stack([x, y], axis=-1), np.nan).reshape(-1, 2)
+
     def _source(self, columns: np.ndarray,
                 rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Infrared x and y of a regular grid of visible pixels, and whether there is one."""

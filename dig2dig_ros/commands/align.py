@@ -8,8 +8,13 @@ from two folders, a recording, or live topics. Exit code 0: accepted; 1: refused
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dig2dig_ros.commands.scene_options import add_scene_options, read_scenes
+from dig2dig_ros.topics import CAMERAS
+
+if TYPE_CHECKING:
+    from dig2dig_ros.alignment.turn import Lenses
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scale', type=float, metavar='S',
                         help='visible pixels to an infrared pixel, about, where the two fields '
                              'of view are far apart (default: from the sizes)')
+    for camera in CAMERAS:
+        parser.add_argument(f'--{camera}-info', type=Path, metavar='YAML',
+                            help='calibration of this lens as camera_calibration or dig2dig '
+                                 'calibrate writes it; with both, distortion is taken out, and '
+                                 'a rotation and a ratio of focal lengths found')
     parser.add_argument('--output', type=Path, metavar='rig.yaml',
                         help='write the rig file here, where accepted')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures')
@@ -27,19 +37,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Align; 1 where the result is refused."""
     from dig2dig_ros.alignment.align import align
     from dig2dig_ros.alignment.frames import loaded
-    from dig2dig_ros.alignment.rig import HomographyRig, write_rig
+    from dig2dig_ros.alignment.rig import write_rig
     from dig2dig_ros.errors import InputError
     from dig2dig_ros.evaluation.documents import write_json
     if arguments.scale is not None and not 0.02 <= arguments.scale <= 50:
         raise InputError(f'--scale is {arguments.scale:g}; it must be between 0.02 and 50')
+    lenses = _lenses(arguments)
     scenes, _ = read_scenes(arguments)
     frames = [tuple(map(loaded, sources)) for _, sources in scenes]
-    found = align(frames, arguments.scale)
+    found = align(frames, arguments.scale, lenses)
     figures = {'ncc': round(found.ncc, 4), 'z': round(found.z, 2),
                'halves_px': found.halves_px, 'frames': found.frames}
     if arguments.output and found.accepted:
-        sizes = tuple(image.shape[1::-1] for image in frames[0])
-        write_rig(arguments.output, HomographyRig(sizes, found.homography), figures)
+        write_rig(arguments.output, found.rig, figures)
     if arguments.json:
         write_json(arguments.json, {'accepted': found.accepted, 'reason': found.reason,
                                     'homography': found.homography.tolist(), **figures})
@@ -49,8 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
     if not found.accepted:
         print(f'refused: {found.reason}', file=sys.stderr)
         return 1
-    print('homography, infrared to visible pixels:',
+    print('homography, infrared to visible pixels' + ' without distortion' * bool(lenses) + ':',
           ' '.join(f'{value:.6g}' for value in found.homography.ravel()))
     if arguments.output:
         print(f'written to {arguments.output}')
     return 0
+
+
+def _lenses(arguments: argparse.Namespace) -> 'Lenses | None':
+    from dig2dig_ros.alignment.camera_info import read_camera
+    from dig2dig_ros.errors import InputError
+    files = {camera: getattr(arguments, f'{camera}_info') for camera in CAMERAS}
+    if not any(files.values()):
+        return None
+    if not all(files.values()):
+        raise InputError('only one of --infrared-info and --visible-info is given; a rotation '
+                         'takes the lenses of both cameras')
+    return tuple(read_camera(file, camera) for camera, file in files.items())

@@ -18,17 +18,19 @@ def add_camera_options(parser: argparse.ArgumentParser) -> None:
         add_option(group, option)
 
 
-def camera_values(arguments: argparse.Namespace) -> dict[str, Any]:
+def camera_values(arguments: argparse.Namespace, of_bag: bool = False) -> dict[str, Any]:
     """The settings that the options spell, by full name; tells what parallax remains.
 
+    :param of_bag: the pairs come from a recording, which can hold camera_info and TF.
     :raises InputError: for a value out of range, or a calibration that cannot be used.
     """
     values = {option.name: option.validated(getattr(arguments, option.name))
               for option in camera_options() if hasattr(arguments, option.name)}
-    if values.get('registration.source', 'file') != 'file':
-        raise InputError(f'--source is {values["registration.source"]}, which only the live node '
-                         'can hear; give --calibration with the rig file')
+    source = values.get('registration.source', 'file')
+    if source != 'file' and not of_bag:
+        raise InputError(f'--source is {source}, which images do not come with; give '
+                         '--calibration with a rig file that holds both lenses')
     parallax = Preparation(values).parallax
-    if parallax:
+    if parallax and source == 'file':
         print(parallax, file=sys.stderr)
     return values

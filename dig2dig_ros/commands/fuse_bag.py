@@ -152,7 +152,7 @@ def _write_figures(
 
 def _rig(arguments: argparse.Namespace) -> 'Rig':
     from dig2dig_ros.bag.fuse import Rig
-    return Rig(*pair_values(arguments), Preparation(camera_values(arguments)))
+    return Rig(*pair_values(arguments), Preparation(camera_values(arguments, of_bag=True)))
 
 
 def _summarise(report: 'FusionReport', output: Path) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.fast_dds import use_image_profile
 
 SIGNAL_SETTLING_S = 2.0
@@ -47,6 +49,8 @@ def run(make_node: Callable[[], ClosableNode], args: Sequence[str] | None = None
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except (InputError, ImportError, ParameterException):
+        raise  # what the user gave, or has not installed: no shutdown raises these
     except Exception:
         # A callback that was under way when the context went down fails in its own way, and can
         # do so a moment before the context says that it is down.

@@ -4,18 +4,16 @@ picture is bright."""
 import sys
 
 import numpy as np
+import onnx
 import pytest
 from live import bench, image_message, pixels, stamp
+from onnx import TensorProto, helper, numpy_helper
 
-onnx = pytest.importorskip('onnx')
-
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-
-from dig2dig_ros.detection.onnx_detector import OnnxDetector  # noqa: E402
-from dig2dig_ros.ros.demo.detection import detection_report  # noqa: E402
-from dig2dig_ros.ros.demo.listener import Moment  # noqa: E402
-from dig2dig_ros.ros.vision_messages import Detection2DArray  # noqa: E402
-from dig2dig_ros.synthetic.street import Box  # noqa: E402
+from dig2dig_ros.detection.onnx_detector import OnnxDetector
+from dig2dig_ros.ros.demo.detection import detection_report
+from dig2dig_ros.ros.demo.listener import Moment
+from dig2dig_ros.ros.vision_messages import Detection2DArray
+from dig2dig_ros.synthetic.street import Box
 
 NODE = [sys.executable, '-m', 'dig2dig_ros.ros.detector_node', '--ros-args']
 SECOND_NS = 1_000_000_000
