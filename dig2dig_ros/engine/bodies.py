@@ -23,8 +23,10 @@ def hot_bodies(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     """What the coarsest level of infrared has above its surround, where it is strong.
 
     The bands hold the outline of a near person and not the body, and the reference's base may be
-    dark there: a figure in pieces. So half of the base between the level and its own surround is
-    taken from infrared where that is much stronger there than in the visible base.
+    dark there: a figure in pieces. So of the base between the level and its own surround a share
+    is taken from infrared where that is much stronger there than in the visible base. Where that is
+    dark, as of dark clothes, all of the dark is taken back: half of hot and half of dark is a grey
+    that nobody sees.
 
     :param base: 2 x h x w, infrared first, at a quarter of the resolution; so is `valid`.
     :returns: to be added to the fused base, h x w.
@@ -42,4 +44,5 @@ def hot_bodies(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     energy = box_mean(box_mean(energy, side), side)
     unit = energy.mean().clamp_min(1e-12)
     share = torch.sigmoid((energy[0] - energy[1] - BODY_START * unit) / (BODY_START / 5 * unit))
-    return BODY_SHARE * share * (hot / BODY_EDGE).clamp(0, 1) * (hot - visible)
+    body = BODY_SHARE * (hot - visible) - (1 - BODY_SHARE) * visible.clamp_max(0)
+    return share * (hot / BODY_EDGE).clamp(0, 1) * body

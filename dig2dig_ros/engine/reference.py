@@ -8,8 +8,8 @@ from the reference's band,
 
     DIG(k | r) = DIG_k (1 - rho^2),    rho^2 = cov(D_k, D_r)^2 / (var D_k var D_r),
 
-which for l2 and one level is the residual of that regression (docs/method.md). Shapes: E levels,
-2 sources, h x w pixels, [-1, 1] units.
+which for l2 and one level is the residual of that regression (docs/method.md), and rho = 0 where
+they correlate negatively. Shapes: E levels, 2 sources, h x w pixels, [-1, 1] units.
 """
 
 import dataclasses
@@ -166,11 +166,14 @@ def moments(bands: torch.Tensor) -> torch.Tensor:
 def novelty(local: torch.Tensor) -> torch.Tensor:
     """1 - rho^2 of either source's bands given the other's, E x h/4 x w/4 in [0, 1].
 
+    Bands of opposite sign, such as a warm body in dark clothes, tell of the same edge, but neither
+    holds what the other shows: their mixture shows nothing.
+
     :param local: `moments` in the window of the regression, which is that of the gains.
     """
     shared, *powers = local.unbind(dim=1)
     first, second = (power + VARIANCE_FLOOR for power in powers)
-    return (1 - shared.square() / (first * second)).clamp_(0, 1)
+    return (1 - shared.clamp_min(0).square() / (first * second)).clamp_(0, 1)
 
 
 def band_scales(powers: torch.Tensor, reference: int) -> torch.Tensor:

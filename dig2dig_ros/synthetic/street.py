@@ -71,7 +71,7 @@ WALKERS = (
     Walker(0.40, 0.62, 0.575, 0.15, 13.0, 0.70),
     Walker(0.30, 0.22, 0.60, 0.17, 19.0, 0.25),
 )
-CLOTHES_BGR = ((24, 23, 22), (20, 20, 19), (34, 36, 42))
+CLOTHES_BGR = ((40, 39, 38), (33, 33, 32), (52, 56, 64))
 
 
 class StreetScene:
@@ -154,7 +154,7 @@ class StreetScene:
         drawn = figure(rows, side, tall, phase, direction)
         _blend(picture.infrared, drawn, left, top, (8.5, 6.0, 11.5), opacity=1.0)
         # Dark clothes at night: next to no contrast.
-        _blend(picture.visible, drawn, left, top, CLOTHES_BGR, opacity=0.22)
+        _blend(picture.visible, drawn, left, top, CLOTHES_BGR, opacity=1.0)
         return Box('pedestrian', x - 0.2 * tall, feet - tall, 0.4 * tall, tall)
 
     def _car(self, time_s: float) -> tuple[float, float, float]:
