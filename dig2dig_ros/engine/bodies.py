@@ -24,9 +24,9 @@ def hot_bodies(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
 
     The bands hold the outline of a near person and not the body, and the reference's base may be
     dark there: a figure in pieces. So of the base between the level and its own surround a share
-    is taken from infrared where that is much stronger there than in the visible base. Where that is
-    dark, as of dark clothes, all of the dark is taken back: half of hot and half of dark is a grey
-    that nobody sees.
+    is taken from infrared where that is much stronger there than in the visible base. Where this
+    is dark, as in dark clothes, all of the dark is taken back: half of hot and half of dark is a
+    grey that nobody sees.
 
     :param base: 2 x h x w, infrared first, at a quarter of the resolution; so is `valid`.
     :returns: to be added to the fused base, h x w.

@@ -8,8 +8,9 @@ from the reference's band,
 
     DIG(k | r) = DIG_k (1 - rho^2),    rho^2 = cov(D_k, D_r)^2 / (var D_k var D_r),
 
-which for l2 and one level is the residual of that regression (docs/method.md), and rho = 0 where
-they correlate negatively. Shapes: E levels, 2 sources, h x w pixels, [-1, 1] units.
+which for l2 and one level is the residual of that regression (docs/method.md); where the bands
+correlate negatively half of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
+units.
 """
 
 import dataclasses
@@ -39,6 +40,8 @@ INFRARED, VISIBLE = 0, 1
 LEAST_SCALE, GREATEST_SCALE = 1.15, 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
+# How much an inverted edge counts as one that the reference shows already.
+INVERTED = 0.5
 # The reference's head start, in mean gains of the frame, where it sees well.
 HEAD_START = 0.75
 # Local mean, in grey levels from black, between which the head start grows; and the distance from
@@ -166,14 +169,15 @@ def moments(bands: torch.Tensor) -> torch.Tensor:
 def novelty(local: torch.Tensor) -> torch.Tensor:
     """1 - rho^2 of either source's bands given the other's, E x h/4 x w/4 in [0, 1].
 
-    Bands of opposite sign, such as a warm body in dark clothes, tell of the same edge, but neither
-    holds what the other shows: their mixture shows nothing.
+    Bands of opposite sign, such as of a warm body in dark clothes, tell of the same edge, but their
+    mixture shows nothing of it: rho^2 counts by INVERTED then.
 
     :param local: `moments` in the window of the regression, which is that of the gains.
     """
     shared, *powers = local.unbind(dim=1)
     first, second = (power + VARIANCE_FLOOR for power in powers)
-    return (1 - shared.clamp_min(0).square() / (first * second)).clamp_(0, 1)
+    known = shared.square() / (first * second)
+    return (1 - torch.where(shared < 0, INVERTED * known, known)).clamp_(0, 1)
 
 
 def band_scales(powers: torch.Tensor, reference: int) -> torch.Tensor:
