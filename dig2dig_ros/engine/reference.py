@@ -169,7 +169,7 @@ def moments(bands: torch.Tensor) -> torch.Tensor:
 def novelty(local: torch.Tensor) -> torch.Tensor:
     """1 - rho^2 of either source's bands given the other's, E x h/4 x w/4 in [0, 1].
 
-    Bands of opposite sign, such as of a warm body in dark clothes, tell of the same edge, but their
+    Bands of opposite sign, as of a warm body in dark clothes, tell of the same edge, but their
     mixture shows nothing of it: rho^2 counts by INVERTED then.
 
     :param local: `moments` in the window of the regression, which is that of the gains.
