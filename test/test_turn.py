@@ -88,6 +88,7 @@ def test_the_command_writes_a_rig(street, tmp_path, capsys):
     rig = read_rig(output)
     assert np.linalg.norm(places(rig) - places(truth), axis=1).max() < 1.5
     np.testing.assert_allclose(rig.infrared.distortion, truth.infrared.distortion)
+    assert 'no baseline' in RigRegistration(rig, 10.0).describe()
     assert np.array(json.loads(report.read_text())['homography']).shape == (3, 3)
     capsys.readouterr()
     assert main(['align', *folders, *infos[:2]]) == 2

@@ -31,6 +31,8 @@ class RigRegistration(Registration):
 
     def describe(self) -> str:
         """Tell what parallax remains, in a line."""
+        if not self.rig.translation.any():
+            return 'aligned at far things; the rig file has no baseline, so what is near is off'
         near, far = parallax_range(self.rig, self._distance_m)
         return (f'aligned at {self._distance_m:g} m; parallax is under 2 px from {near:.1f} m to '
                 + (f'{far:.1f} m' if far < 1e4 else 'infinity'))
@@ -65,7 +67,7 @@ def parallax_range(rig: CameraRig, distance_m: float, most_px: float = 2.0
 
     Parallax is f b |1/Z - 1/d|, b the baseline across the optical axis.
     """
-    reach = most_px / (rig.visible.matrix[0, 0] * max(float(np.hypot(*rig.translation[:2])),
-                                                      1e-9))
+    baseline_m = max(float(np.hypot(*rig.translation[:2])), 1e-9)
+    reach = most_px / (rig.visible.matrix[0, 0] * baseline_m)
     far = 1 / distance_m - reach
     return 1 / (1 / distance_m + reach), 1 / far if far > 0 else math.inf
