@@ -26,8 +26,8 @@ class RegistrationSettings:
     source: str = option(
         'file', 'where a rig comes from; file: all of it from the calibration file; camera_info: '
         'lenses from what the cameras publish, their pose from the file; tf: lenses likewise, '
-        'pose from TF (needs tf2). Until it is there, and where it cannot be used, the map is '
-        'as with file', choices=('file', 'camera_info', 'tf'))
+        'pose from TF (the node needs tf2_ros). Until it is there, and where it cannot be used, '
+        'the map is as with file', choices=('file', 'camera_info', 'tf'))
     distance_m: float = option(
         10.0, 'with a rig: distance at which infrared lies exactly on visible', bounds=(0.05, 1e5),
         unit='metres')
