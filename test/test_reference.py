@@ -39,7 +39,7 @@ def test_what_the_reference_shows_too_is_no_news():
     apart = torch.randn(1, 40, 40, generator=torch.Generator().manual_seed(1))
     assert left(3 * own, own, 11).max() < 0.01
     # Of opposite sign they would cancel in a mixture.
-    assert left(-3 * own, own, 11).mean() == pytest.approx(0.5, abs=0.01)
+    assert left(-3 * own, own, 11).mean() == pytest.approx(0.8, abs=0.01)
     assert left(apart, own, 11).mean() > 0.95
     # With a correlation of r, 1 - r^2 is left.
     mixed = 0.6 * own + 0.8 * apart

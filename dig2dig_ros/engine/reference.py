@@ -9,7 +9,7 @@ from the reference's band,
     DIG(k | r) = DIG_k (1 - rho^2),    rho^2 = cov(D_k, D_r)^2 / (var D_k var D_r),
 
 which for l2 and one level is the residual of that regression (docs/method.md); where the bands
-correlate negatively half of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
+correlate negatively a fifth of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
 units.
 """
 
@@ -41,7 +41,7 @@ LEAST_SCALE, GREATEST_SCALE = 1.15, 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
 # How much an inverted edge counts as one that the reference shows already.
-INVERTED = 0.5
+INVERTED = 0.2
 # The reference's head start, in mean gains of the frame, where it sees well.
 HEAD_START = 0.75
 # Local mean, in grey levels from black, between which the head start grows; and the distance from
