@@ -10,13 +10,15 @@ method says of the pair before the warp ("own").
 import argparse
 import json
 import re
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+from alignment_methods import METHODS, Method
+from alignment_table import table
+from alignment_truth import lenses, rendered
 
 from dig2dig_ros.alignment.align import align, corner_distance, refined, search
 from dig2dig_ros.alignment.calibrate import calibrate
@@ -28,58 +30,17 @@ from dig2dig_ros.alignment.targets import Target, find
 from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.rig_registration import RigRegistration
 from dig2dig_ros.images import in_grey, match_folders, read_image, to_8_bit
-from dig2dig_ros.synthetic.boards import Board, poses, render, sample_rig
 from dig2dig_ros.synthetic.rig_view import street_rig
 from dig2dig_ros.synthetic.street import StreetScene
 
 ROOT = Path(__file__).resolve().parents[1]
 Pair = tuple[np.ndarray, np.ndarray]
-Method = Callable[[np.ndarray, np.ndarray], 'np.ndarray | None']
 
 
 def pairs_of(folder: Path) -> list[Pair]:
     """Read the pairs of a folder with ir and vi."""
     scenes, _ = match_folders([folder / 'ir', folder / 'vi'])
     return [tuple(read_image(file) for file in files) for _, files in scenes]
-
-
-def magnitude(image: np.ndarray) -> np.ndarray:
-    """Gradient magnitude as 8 bits, which infrared and visible share more of than grey."""
-    smooth = cv2.GaussianBlur(in_grey(image).astype(np.float32), (0, 0), 1.5)
-    size = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
-    return (255 * np.clip(size / np.percentile(size, 99), 0, 1)).astype(np.uint8)
-
-
-def ours(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray | None:
-    """Return the homography of dig2dig align, accepted or not."""
-    return align([(infrared, visible)]).homography
-
-
-def ecc(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray | None:
-    """OpenCV's ECC on gradient magnitudes."""
-    try:
-        _, warp = cv2.findTransformECC(
-            magnitude(visible), magnitude(infrared), np.eye(2, 3, dtype=np.float32),
-            cv2.MOTION_EUCLIDEAN, (3, 100, 1e-5), None, 5)
-    except cv2.error:
-        return None
-    return np.linalg.inv(np.vstack([warp, [0, 0, 1]]))
-
-
-def sift(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray | None:
-    """SIFT on gradient magnitudes, ratio test, RANSAC similarity."""
-    finder = cv2.SIFT_create(3000)
-    (first, a), (second, b) = (finder.detectAndCompute(magnitude(image), None)
-                               for image in (infrared, visible))
-    if a is None or b is None or min(len(a), len(b)) < 8:
-        return None
-    matches = [m for m, n in cv2.BFMatcher().knnMatch(a, b, k=2) if m.distance < 0.85 * n.distance]
-    if len(matches) < 6:
-        return None
-    warp, _ = cv2.estimateAffinePartial2D(
-        np.float32([first[m.queryIdx].pt for m in matches]),
-        np.float32([second[m.trainIdx].pt for m in matches]), ransacReprojThreshold=4)
-    return None if warp is None else np.vstack([warp, [0, 0, 1]])
 
 
 def warped(image: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -159,47 +120,6 @@ def boards(folder: Path) -> dict[str, int]:
     return {'views': len(images), 'ours': sum(find(target, image) is not None for image in images),
             'ros_flags': sum(cv2.findChessboardCorners(in_grey(image), (6, 4), flags=flags)[0]
                              for image in images)}
-
-
-def rendered(kind: str, count: int) -> dict[str, float]:
-    """Calibrate rendered boards of known cameras."""
-    truth, board = sample_rig(kind), Board('chessboard', (6, 4), 0.055)
-    scenes = []
-    with tempfile.TemporaryDirectory() as place:
-        for index, pose in enumerate(poses(truth, board, count, fill=0.5)):
-            files = [Path(place) / f'{index}{side}.png' for side in 'iv']
-            for file, image in zip(files, render(truth, board, pose, index), strict=True):
-                cv2.imwrite(str(file), image)
-            scenes.append((str(index), files))
-        found = calibrate(Target('chessboard', (6, 4), 0.055), scenes)
-    turn = cv2.Rodrigues(found.rig.rotation @ truth.rotation.T)[0]
-    length = np.linalg.norm(truth.translation)
-    return {'views': count, 'infrared_rms_px': found.rms_px[0],
-            'transfer_median_px': float(np.median(found.transfer_px)),
-            'transfer_p95_px': float(np.percentile(found.transfer_px, 95)),
-            'rotation_deg': float(np.degrees(np.linalg.norm(turn))),
-            'baseline_percent': float(100 * abs(np.linalg.norm(found.rig.translation) / length - 1)
-                                      )}
-
-
-def lenses(seeds: int = 4, frames: int = 8) -> dict[str, dict[str, float]]:
-    """Align the rendered street's far parts, whose lenses are distorted, with and without them."""
-    errors: dict[str, list[float]] = {'a rotation of known lenses': [], 'a similarity': []}
-    for seed in range(seeds):
-        scene = StreetScene(640, 512, seed=seed, baseline_m=0.005)
-        moments = [scene.render(1.7 * index + 1, index) for index in range(frames)]
-        pairs = [(each.infrared, each.visible) for each in moments]
-        rig = scene.rig
-        turned = align(pairs, lenses=(rig.infrared, rig.visible))
-        columns, rows = (np.linspace(0.1, 0.9, 9) * side for side in rig.visible.size)
-        truth = RigRegistration(rig, 1e4).sources(columns, rows)
-        visible = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 1, 2)
-        plain = cv2.perspectiveTransform(visible, np.linalg.inv(align(pairs).homography))[:, 0]
-        for title, places in zip(errors, (RigRegistration(turned.rig, 1e4).sources(columns, rows),
-                                          plain), strict=True):
-            errors[title] += np.linalg.norm(places - truth, axis=1).tolist()
-    return {title: {'median_px': float(np.median(found)), 'max_px': max(found)}
-            for title, found in errors.items()}
 
 
 def unaligned(folder: Path, method: Method) -> dict[str, float]:
@@ -284,7 +204,6 @@ def night_pairs(data: Path) -> list[Pair]:
             for path in sorted((folder / 'ir').glob('*N.png'))]
 
 
-METHODS = (('dig2dig align', ours), ('SIFT', sift), ('ECC', ecc))
 PARTS: dict[str, Callable[[Path], dict]] = {
     'lenses': lambda data: lenses(),
     'rendered': lambda data: {kind: rendered(kind, 20) for kind in ('boson', 'lepton')},
@@ -299,56 +218,6 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'put_back': lambda data: {name: {title: put_back(pairs, method) for title, method in METHODS}
                               for name, pairs in sets_of(data).items()}}
 WITHOUT_DATA = ('lenses', 'rendered', 'speed')
-
-
-def table(result: dict) -> str:
-    """The document's table."""
-    lines = ['| what | measured |', '|---|---|']
-    for name, methods in result.get('put_back', {}).items():
-        lines += [f'| one frame, {name}, {title}: known warp put back, against labels / own; '
-                  f'share under 2 px; CPU time | {m["labels_median_px"]:.2f} / '
-                  f'{m["own_median_px"]:.2f} px; {m["labels_under_2px"]:.0%} / '
-                  f'{m["own_under_2px"]:.0%}; {m["cpu_ms"]:.0f} ms |'
-                  for title, m in methods.items()]
-    for count, m in result.get('pooled_night', {}).items():
-        lines.append(f'| {count} night frames against {m["others"]} others of the rig: median, '
-                     f'largest | '
-                     f'{m["median_px"]:.2f}, {m["max_px"]:.2f} px (z at least {m["least_z"]:.0f}) '
-                     '|')
-    for name, methods in result.get('unaligned', {}).items():
-        lines += [f'| one frame, unaligned/{name}, {title}: against hand-placed labels where both '
-                  f'see, median in infrared px; share under 5 px | {m["median_px"]:.1f} px; '
-                  f'{m["under_5px"]:.0%} of {m["pairs"]} |' for title, m in methods.items()]
-    for name, m in result.get('refused', {}).items():
-        lines.append(f'| {name}, one frame: wrong scenes accepted, right ones accepted | '
-                     f'{m["wrong_accepted"]} of {m["wrong"]}, {m["right_accepted"]} of '
-                     f'{m["right"]} |')
-    if 'boards' in result:
-        m = result['boards']
-        lines.append(f'| real 120x160 thermal boards found: ours, flags of ROS\'s calibrator | '
-                     f'{m["ours"]}, {m["ros_flags"]} of {m["views"]} |')
-    if 'transfer_median_px' in result.get('real_board', {}):
-        m = result['real_board']
-        lines.append(f'| calibrated from them: infrared rms, held-out transfer | '
-                     f'{m["infrared_rms_px"]:.2f}, {m["transfer_median_px"]:.2f} px |')
-    for kind, m in result.get('rendered', {}).items():
-        lines.append(f'| {m["views"]} rendered boards, {kind}: held-out transfer median, p95; '
-                     f'rotation; baseline length | {m["transfer_median_px"]:.2f}, '
-                     f'{m["transfer_p95_px"]:.2f} px; {m["rotation_deg"]:.3f} deg; '
-                     f'{m["baseline_percent"]:.1f} % |')
-    for title, m in result.get('lenses', {}).items():
-        lines.append(f'| 8 frames of the rendered street through its lenses, {title}: error over '
-                     f'the picture, median, largest | {m["median_px"]:.2f}, {m["max_px"]:.2f} px '
-                     '|')
-    if 'speed' in result:
-        m = result['speed']
-        lines += [f'| search, one frame of 640x480, CPU time | {m["search_ms"]:.0f} ms |',
-              f'| registration.refine monitor at 640x480, CPU time a frame: mean, largest | '
-              f'{m["monitor_mean_ms"]:.1f}, {m["monitor_max_ms"]:.1f} ms |',
-              f'| map of a rig, of a homography: a frame of 640x480, CPU time (to build) | '
-              f'{m["rig_ms"]:.2f} ({m["rig_build_ms"]:.0f}), {m["homography_ms"]:.2f} '
-              f'({m["homography_build_ms"]:.0f}) ms |']
-    return '\n'.join(lines)
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ INFRARED, VISIBLE = 0, 1
 LEAST_SCALE, GREATEST_SCALE = 1.15, 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
-# How much an inverted edge counts as one that the reference shows already.
+# How much an inverted edge counts as one that the reference shows already (docs/method.md).
 INVERTED = 0.2
 # The reference's head start, in mean gains of the frame, where it sees well.
 HEAD_START = 0.75

@@ -152,9 +152,9 @@ class StreetScene:
         side, rows = round(0.7 * tall), round(1.1 * tall)
         phase = 2 * math.pi * time_s / 1.1 + 7 * walker.phase
         drawn = figure(rows, side, tall, phase, direction)
-        _blend(picture.infrared, drawn, left, top, (8.5, 6.0, 11.5), opacity=1.0)
-        # Dark clothes at night: next to no contrast.
-        _blend(picture.visible, drawn, left, top, CLOTHES_BGR, opacity=1.0)
+        _blend(picture.infrared, drawn, left, top, (8.5, 6.0, 11.5))
+        # Dark clothes at night: next to no contrast to the road.
+        _blend(picture.visible, drawn, left, top, CLOTHES_BGR)
         return Box('pedestrian', x - 0.2 * tall, feet - tall, 0.4 * tall, tall)
 
     def _car(self, time_s: float) -> tuple[float, float, float]:
@@ -219,8 +219,7 @@ def _box_of(label: str, sides: np.ndarray) -> Box:
     return Box(label, left, top, right - left, bottom - top)
 
 
-def _blend(layer: np.ndarray, figure: np.ndarray, left: int, top: int, values: tuple,
-           opacity: float) -> None:
+def _blend(layer: np.ndarray, figure: np.ndarray, left: int, top: int, values: tuple) -> None:
     """Lay a figure over a picture, cut at the frame."""
     height, width = layer.shape[:2]
     rows = slice(max(top, 0), min(top + figure.shape[0], height))
@@ -230,7 +229,7 @@ def _blend(layer: np.ndarray, figure: np.ndarray, left: int, top: int, values: t
     part = figure[rows.start - top:rows.stop - top, columns.start - left:columns.stop - left]
     view = layer[rows, columns]
     for channel, value in enumerate(values):
-        share = opacity * part[..., channel]
+        share = part[..., channel]
         view += (share if view.ndim == 2 else share[..., None]) * (np.float32(value) - view)
 
 

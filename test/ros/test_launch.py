@@ -16,7 +16,7 @@ def launch():
     """The command that launches; `colcon build` and its setup.bash come first."""
     ros2 = shutil.which('ros2')
     if ros2 is None:
-        pytest.skip('the ros2 command is not installed')
+        pytest.skip('the ros2 command is not installed; source a ROS 2 installation')
     try:
         ament_index.get_package_share_directory('dig2dig')
     except ament_index.PackageNotFoundError:
