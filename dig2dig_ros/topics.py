@@ -25,3 +25,8 @@ WEIGHTS = {'infrared': INFRARED_WEIGHTS, 'visible': VISIBLE_WEIGHTS}
 def recorded(name: str) -> str:
     """Name of a topic in a recording of a node without namespace."""
     return f'/{name.lstrip("/")}'
+
+
+def info_topic(image_topic: str) -> str:
+    """Name the camera_info of an image topic, raw or compressed: beside it (image_transport)."""
+    return f'{image_topic.removesuffix("/compressed").rpartition("/")[0]}/camera_info'

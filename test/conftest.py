@@ -20,7 +20,7 @@ NEEDS = {'rclpy': ['ros', 'test_docs.py', 'test_humble.py'],
                      'test_bag_segments.py', 'test_fleet_bags.py', 'test_fuse_bag.py',
                      'test_make_bag.py', 'test_recorded_rig.py', 'test_storage_errors.py'],
          'skimage': ['test_fleet_measures.py']}
-# What brings the packages that single tests take, see the marker `needs`.
+# What brings the packages that single tests take, see the marker `needs`; else a ROS installation.
 EXTRAS = {'diagnostic_msgs': 'ros', 'openvino': 'cpu', 'ray': 'cluster', 'upath': 'cluster'}
 # On a loaded machine an example may take any time; and a run is to give what the last one gave.
 hypothesis.settings.register_profile(
@@ -41,7 +41,9 @@ def pytest_runtest_setup(item):
     for mark in item.iter_markers('needs'):
         name, = mark.args
         if importlib.util.find_spec(name) is None:
-            pytest.skip(f'{name} is not installed: pip install "dig2dig[{EXTRAS[name]}]"')
+            pytest.skip(f'{name} is not installed: ' + (
+                f'pip install "dig2dig[{EXTRAS[name]}]"' if name in EXTRAS
+                else 'it is part of a ROS 2 installation, not of PyPI'))
 
 
 class SmoothingPrior(Prior):

@@ -14,10 +14,11 @@ from dig2dig_ros.alignment.rig import HomographyRig, write_rig
 from dig2dig_ros.camera.preparation import BadImage, Preparation
 from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.rig_registration import RigRegistration, parallax_range
-from dig2dig_ros.camera.rig_source import RigSource, pose_of_transform
+from dig2dig_ros.camera.rig_source import RigSource, frames_of, pose_of_transform, rig_of
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.synthetic.boards import sample_rig
 from dig2dig_ros.synthetic.street import StreetScene
+from dig2dig_ros.topics import CAMERAS
 
 SIZE = (320, 256)
 
@@ -113,6 +114,27 @@ def test_a_transform_is_read_as_a_rotation():
         pose_of_transform(SimpleNamespace(rotation=turn, translation=shift))
 
 
+@pytest.mark.parametrize(('frames', 'complaint'), [
+    (('camera', 'camera'), "both cameras are in one frame, 'camera'"),
+    (('', 'camera'), 'camera_info of infrared has no frame_id')])
+def test_frames_between_which_tf_tells_nothing(frames, complaint):
+    infos = {camera: SimpleNamespace(header=SimpleNamespace(frame_id=frame))
+             for camera, frame in zip(CAMERAS, frames, strict=True)}
+    with pytest.raises(InputError, match=complaint):
+        frames_of(infos)
+
+
+def test_a_body_frame_for_an_optical_one_is_told():
+    """A camera's body has x ahead: the optical axis of the other camera is across its z."""
+    rig = sample_rig()
+    infos = {'infrared': info_of(rig.infrared), 'visible': info_of(rig.visible)}
+    body = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # of optical coordinates, REP 103
+    with pytest.raises(InputError, match='look 90 degrees apart'):
+        rig_of(infos, (body, np.zeros(3)))
+    upside_down = np.diag([-1.0, -1, 1])
+    assert rig_of(infos, (upside_down, np.zeros(3))).rotation is upside_down
+
+
 def test_an_offered_rig_is_taken_where_it_fits(tmp_path):
     path, rig = tmp_path / 'rig.yaml', sample_rig()
     write_rig(path, rig, {})
@@ -186,15 +208,15 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
 
 @pytest.mark.needs('diagnostic_msgs')
 def test_status_warns_beyond_three_pixels():
-    from dig2dig_ros.ros.node.diagnostics import alignment_statuses
+    from dig2dig_ros.ros.node.diagnostics import alignment_status
     from dig2dig_ros.ros.node.rig_feed import Alignment
-    assert alignment_statuses('node', Alignment('off', None, np.eye(3))) == []
-    for off_px, level, words in ((None, b'\x00', 'not measured'), (2.0, b'\x00', 'measured'),
-                                 (4.04, b'\x01', '4.0 px off')):
-        [status] = alignment_statuses('node', Alignment('monitor', off_px, np.eye(3)))
+    for refine, off_px, level, words in (
+            ('off', None, b'\x00', 'as set'), ('monitor', None, b'\x00', 'too few pictures'),
+            ('monitor', 2.0, b'\x00', 'measured'), ('monitor', 4.04, b'\x01', '4.0 px off')):
+        status = alignment_status('node', Alignment(refine, off_px, np.eye(3)))
         assert status.level == level
         assert words in status.message
-    [status] = alignment_statuses('node', Alignment('off', None, np.eye(3), 'no transform'))
+    status = alignment_status('node', Alignment('off', None, np.eye(3), 'no transform'))
     assert status.level == b'\x01'
     assert status.message == 'the map stays as it was: no transform'
 

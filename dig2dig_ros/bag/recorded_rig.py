@@ -1,21 +1,19 @@
 """The rig that a recording itself describes: lenses from camera_info, pose from a file or TF."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 
-from dig2dig_ros.alignment.camera_info import camera_of
 from dig2dig_ros.alignment.rig import CameraRig, read_rig
 from dig2dig_ros.bag.calibration import CAMERA_INFO
 from dig2dig_ros.camera.registration_settings import RegistrationSettings
-from dig2dig_ros.camera.rig_source import Pose, pose_of_transform
+from dig2dig_ros.camera.rig_source import Pose, frames_of, pose_of_transform, rig_of
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.topics import CAMERAS
+from dig2dig_ros.topics import CAMERAS, info_topic
 
 STATIC_TRANSFORMS = '/tf_static'
-_COMPRESSED = '/compressed'
 
 
 def recorded_rig(reader: AnyReader, topics: Sequence[str],
@@ -29,16 +27,9 @@ def recorded_rig(reader: AnyReader, topics: Sequence[str],
     :param settings: with `source` camera_info or tf.
     :raises InputError: naming what the recording lacks, or what in it cannot be.
     """
-    infos = [_first_info(reader, camera, info_topic(topic))
-             for camera, topic in zip(CAMERAS, topics, strict=True)]
-    rotation, translation = _pose(reader, infos, settings)
-    cameras = (camera_of(info, camera) for info, camera in zip(infos, CAMERAS, strict=True))
-    return CameraRig(*cameras, rotation, translation)
-
-
-def info_topic(image_topic: str) -> str:
-    """Name the camera_info beside an image topic, raw or compressed."""
-    return image_topic.removesuffix(_COMPRESSED).rpartition('/')[0] + '/camera_info'
+    infos = {camera: _first_info(reader, camera, info_topic(topic))
+             for camera, topic in zip(CAMERAS, topics, strict=True)}
+    return rig_of(infos, _pose(reader, infos, settings))
 
 
 def _first_info(reader: AnyReader, camera: str, topic: str) -> Any:
@@ -60,16 +51,16 @@ def _messages(reader: AnyReader, topic: str, message_type: str) -> Iterator[Any]
         raise InputError(f'{topic}: {error}') from error
 
 
-def _pose(reader: AnyReader, infos: Sequence[Any], settings: RegistrationSettings) -> Pose:
+def _pose(reader: AnyReader, infos: Mapping[str, Any], settings: RegistrationSettings) -> Pose:
     if settings.source == 'camera_info':
         rig = read_rig(settings.file)
         return rig.rotation, rig.translation
     static = {transform.child_frame_id: transform
               for message in _messages(reader, STATIC_TRANSFORMS, 'tf2_msgs/msg/TFMessage')
               for transform in message.transforms}
-    (source, up), (target, down) = (_to_root(static, info.header.frame_id) for info in infos)
+    frames = frames_of(infos)
+    (source, up), (target, down) = (_to_root(static, frame) for frame in frames)
     if source != target:
-        frames = [info.header.frame_id for info in infos]
         raise InputError(f'the bag has no transform from {frames[0]!r} to {frames[1]!r} on '
                          f'{STATIC_TRANSFORMS}; these are the frames of the cameras')
     whole = np.linalg.inv(down) @ up

@@ -1,5 +1,6 @@
 """Puts a rig together from what cameras publish: lenses from camera_info, pose from elsewhere."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ from dig2dig_ros.alignment.camera_info import camera_of
 from dig2dig_ros.alignment.rig import CameraRig
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.topics import CAMERAS
+
+# Lenses wider than this are not for a plane; an optical frame and that of its body are 90 apart.
+_MOST_APART_DEG = 80.0
 
 Pose = tuple[np.ndarray, np.ndarray]
 """Rotation 3 x 3 and translation in metres: X_visible = rotation X_infrared + translation."""
@@ -37,14 +41,13 @@ class RigSource:
             missing = [camera for camera in CAMERAS if infos[camera] is None]
             if missing:
                 raise InputError(f'no camera_info of {" and ".join(missing)} has come')
-            rotation, translation = pose()
-            made_of = (*(_content(infos[camera]) for camera in CAMERAS), rotation.tobytes(),
-                       translation.tobytes())
+            found = pose()
+            made_of = (*(_content(infos[camera]) for camera in CAMERAS),
+                       *(each.tobytes() for each in found))
             if made_of == self._made_of:
                 self.problem = ''
                 return None
-            rig = CameraRig(*(camera_of(infos[camera], camera) for camera in CAMERAS), rotation,
-                            translation)
+            rig = rig_of(infos, found)
         except InputError as error:
             self.problem = str(error)
             return None
@@ -58,6 +61,38 @@ def _content(info: Any) -> tuple:
     return (info.width, info.height, info.distortion_model, info.binning_x, info.binning_y,
             roi.x_offset, roi.y_offset, roi.width, roi.height, bytes(np.asarray(info.k)),
             bytes(np.asarray(info.d)))
+
+
+def rig_of(infos: Mapping[str, Any], pose: Pose) -> CameraRig:
+    """Put together lenses and pose.
+
+    :param infos: sensor_msgs/CameraInfo of rclpy or rosbags, by camera.
+    :raises InputError: where a lens cannot be, or the cameras look away from each other.
+    """
+    cameras = [camera_of(infos[camera], camera) for camera in CAMERAS]
+    rotation, translation = pose
+    apart = math.degrees(math.acos(np.clip(rotation[2, 2], -1, 1)))
+    if apart > _MOST_APART_DEG:
+        raise InputError(f'infrared and visible look {apart:.0f} degrees apart; the frame of an '
+                         'image is the optical one, x right, y down, z ahead (REP 103)')
+    return CameraRig(*cameras, rotation, translation)
+
+
+def frames_of(infos: Mapping[str, Any]) -> tuple[str, str]:
+    """Frames of infrared and visible, between which a transform is to be found.
+
+    :param infos: sensor_msgs/CameraInfo of rclpy or rosbags, by camera.
+    :raises InputError: where there is nothing to be found between them.
+    """
+    infrared, visible = (infos[camera].header.frame_id for camera in CAMERAS)
+    for camera, frame in zip(CAMERAS, (infrared, visible), strict=True):
+        if not frame:
+            raise InputError(f'camera_info of {camera} has no frame_id, so TF does not tell '
+                             'where that camera is')
+    if infrared == visible:
+        raise InputError(f'both cameras are in one frame, {visible!r}, so TF does not tell how '
+                         'they sit to each other; give each its own, or take camera_info')
+    return infrared, visible
 
 
 def pose_of_transform(transform: Any) -> Pose:

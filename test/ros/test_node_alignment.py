@@ -125,7 +125,8 @@ def test_lenses_from_camera_info_and_the_info_of_the_fused_image(live, tmp_path)
     made = live.heard['fused/camera_info'][-1]
     assert (made.width, made.height, made.k[0], made.p[0]) == (24, 16, 30.0, 30.0)
     assert made.header.frame_id == 'visible_frame'
-    assert 'no camera_info of infrared and visible has come' in node.log
+    live.spin_until(lambda: publish() or 'no camera_info of infrared and visible has come'
+                    in node.log, 'the warning')
 
     def send(infrared, visible):
         live.publish('infrared/camera_info', infrared)

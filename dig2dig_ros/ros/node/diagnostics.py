@@ -73,14 +73,12 @@ def temperature_status(node_name: str, thermometer: Thermometer) -> DiagnosticSt
     return status(f'{node_name}: temperature', level, message, values)
 
 
-def alignment_statuses(node_name: str, alignment: Alignment) -> list[DiagnosticStatus]:
-    """Describe how infrared is aligned; nothing where nobody looks and all is as set."""
+def alignment_status(node_name: str, alignment: Alignment) -> DiagnosticStatus:
+    """Describe how infrared is aligned."""
     refine, off_px, correction, problem = alignment
-    if refine == 'off' and not problem:
-        return []
     level, message = DiagnosticStatus.OK, 'measured from the pictures'
     if refine == 'off':
-        message = 'not measured'
+        message = 'as set; not measured'
     elif off_px is None:
         message = 'not measured: too few pictures yet, or too little in them'
     elif off_px > MISALIGNED_PX:
@@ -90,10 +88,10 @@ def alignment_statuses(node_name: str, alignment: Alignment) -> list[DiagnosticS
             'align the cameras anew (dig2dig align), or set registration.refine to slow')
     if problem:
         level, message = DiagnosticStatus.WARN, f'the map stays as it was: {problem}'
-    return [status(f'{node_name}: alignment', level, message, {
+    return status(f'{node_name}: alignment', level, message, {
         MISALIGNMENT: 'unknown' if off_px is None else f'{off_px:.2f}',
         CORRECTION: ' '.join(f'{value:.8g}' for value in correction.ravel()),
-        'registration.refine': refine})]
+        'registration.refine': refine})
 
 
 def fusion_values(statistics: Statistics, engine: Mapping[str, str]) -> dict[str, str]:
@@ -146,7 +144,7 @@ def report(node_name: str, stamp: Time, statistics: Statistics, verdict: tuple[b
     if fusion is not None and fusion.thermometer.radiometric:
         statuses.append(temperature_status(node_name, fusion.thermometer))
     if fusion is not None:
-        statuses += alignment_statuses(node_name, fusion.alignment)
+        statuses.append(alignment_status(node_name, fusion.alignment))
     message = DiagnosticArray(
         status=[status(f'{node_name}: fusion', level, text, values), *statuses])
     message.header.stamp = stamp

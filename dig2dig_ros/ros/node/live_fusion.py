@@ -51,8 +51,8 @@ class LiveFusion:
         self._values = self._wanted = values
         self._preparation = Preparation(
             values, make_reader(values['input.transport'], values['input.conversion']))
-        self._rig_feed = RigFeed(node)
-        self._rig_feed.say(self._preparation)
+        self._rig_feed = RigFeed(node, self._preparation)
+        self._rig_feed.say()
         self._visible_frame_id: str | None = None
         self.thermometer = Thermometer(values)
         self._measured_s = 0.0
@@ -97,7 +97,8 @@ class LiveFusion:
                          self._preparation.correction, self._rig_feed.problem)
 
     def close(self) -> None:
-        """Free the engine."""
+        """Free the engine, and listen to TF no more."""
+        self._rig_feed.close()
         self._engine.close()
 
     def handle(self, capture: Capture) -> None:
@@ -117,7 +118,7 @@ class LiveFusion:
     def _take_changes(self) -> None:
         if self._values is not self._wanted:
             self._values = self._wanted
-            self._rig_feed.apply(self._preparation, self._values)
+            self._rig_feed.apply(self._values)
             self._apply_to_engine()
             self._outputs.apply(self._values)
             self.thermometer.apply(self._values)
@@ -166,9 +167,9 @@ class LiveFusion:
 
     def _prepare(self, capture: Capture) -> Prepared:
         """Prepare a capture, and take its temperature."""
-        self._rig_feed.feed(self._preparation, capture)
+        self._rig_feed.feed(capture)
         prepared = self._preparation.prepare(capture.infrared, capture.visible)
-        self._rig_feed.say(self._preparation)
+        self._rig_feed.say()
         if capture.visible is not None:
             self._visible_frame_id = capture.visible.header.frame_id
         if prepared.raw is not None:

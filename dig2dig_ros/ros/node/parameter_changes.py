@@ -9,7 +9,7 @@ from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.ros.node.engine_session import fusion_settings
 from dig2dig_ros.ros.node.parameters import PARAMETERS
-from dig2dig_ros.ros.node.rig_feed import require_tf
+from dig2dig_ros.ros.node.transforms import require_tf
 from dig2dig_ros.ros.parameter_table import read
 
 # Upstream's synchroniser has nothing of this.
