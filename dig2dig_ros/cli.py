@@ -5,6 +5,7 @@ import errno
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from dig2dig_ros.cpu_threads import let_idle_threads_sleep
 from dig2dig_ros.errors import InputError
@@ -38,8 +39,15 @@ EXTRAS = {
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong: the usage of a command with all settings is a page."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f'{self.prog}: error: {message}; see {self.prog} --help\n')
+
+
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog='dig2dig', description='Fuse infrared and visible images with Dig2DIG.')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
     for name, (module_name, summary) in COMMANDS.items():

@@ -39,6 +39,39 @@ def location(text: str) -> Path:
     return place
 
 
+def output_file(text: str) -> Path:
+    """Read an option that names a file to write, so that a bad one ends no hour of work.
+
+    :returns: as `location` does; nothing is made yet.
+    :raises BadLocation: where it is a folder, or its folder cannot be made or written.
+    """
+    path = location(text)
+    if not is_remote(path):
+        if path.is_dir():
+            raise BadLocation(f'{text} is a folder; give a file')
+        _require_writable(path.parent)
+    return path
+
+
+def output_folder(text: str) -> Path:
+    """Read an option that names a folder to write into, as `output_file` does a file.
+
+    :raises BadLocation: where it is a file, or cannot be made or written.
+    """
+    path = location(text)
+    if not is_remote(path):
+        _require_writable(path)
+    return path
+
+
+def _require_writable(folder: Path) -> None:
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise BadLocation(f'{there} is a file; a folder is needed')
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise BadLocation(f'{there} is a folder that cannot be written')
+
+
 def is_remote(path: Path) -> bool:
     """Tell a URL from a path of this machine."""
     return not isinstance(path, Path)
@@ -77,6 +110,14 @@ def write_bytes(path: Path, data: bytes) -> None:
                 draft.unlink()
     except OSError as error:
         raise InputError(f'{path}: cannot be written ({_why(error)})') from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, as `write_bytes` does.
+
+    :raises InputError: where that fails, saying why.
+    """
+    write_bytes(path, text.encode())
 
 
 def signatures(folder: Path) -> dict[str, str]:

@@ -287,6 +287,8 @@ def test_ctrl_c_leaves_a_readable_bag_of_what_is_done(tmp_path):
 
 def test_the_command_checks_its_options_before_it_loads_an_engine(tmp_path, capsys):
     for options, message in ((['--slop', '-1'], '--slop is -1'),
+                             (['--offset', 'nan'], '--offset is nan'),
+                             (['--offset', '1e300'], '--offset is 1e+300'),
                              (['--agc', 'range', '--minimum', '9', '--maximum', '8'],
                               'minimum, maximum'),
                              (['--homography', *'000000000'], 'invertible')):

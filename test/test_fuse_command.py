@@ -107,11 +107,37 @@ def test_bad_inputs_exit_2_with_one_line(pair, tmp_path, capsys):
         assert len(error.splitlines()) == 1
 
 
-def test_usage_errors_exit_2(capsys):
-    for arguments in (['fuse'], ['fuse', '--steps', 'many', '--output', 'x'], ['fly']):
-        with pytest.raises(SystemExit) as exit_:
-            main(arguments)
-        assert exit_.value.code == 2
+@pytest.mark.parametrize(('arguments', 'line'), [
+    (['fuse'], 'dig2dig fuse: error: the following arguments are required: --output; '
+               'see dig2dig fuse --help\n'),
+    (['fuse', '--steps', 'many', '--output', 'x'],
+     "dig2dig fuse: error: argument --steps: invalid int value: 'many'; "
+     'see dig2dig fuse --help\n')])
+def test_usage_errors_exit_2_with_one_line(capsys, arguments, line):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == line
+
+
+def test_an_unknown_command_exits_2_with_one_line(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(['fly'])
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("dig2dig: error: argument COMMAND: invalid choice: 'fly'")
+
+
+@pytest.mark.parametrize('option', ['--json', '--report', '--weights-dir'])
+def test_places_that_cannot_be_written_are_refused_before_the_work(pair, capsys, option):
+    (pair / 'file').write_text('')
+    place = pair / 'file' if option == '--weights-dir' else pair / 'file/below'
+    with pytest.raises(SystemExit) as exit_:
+        fuse(pair, option, str(place))
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f'argument {option}: {pair}/file is a file' in line
+    assert not (pair / 'out').exists()
 
 
 def test_sources_and_infrared_do_not_mix(pair, capsys):

@@ -8,7 +8,15 @@ import pytest
 
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import match_folders, read_image, write_image
-from dig2dig_ros.locations import is_remote, location, signatures, write_bytes
+from dig2dig_ros.locations import (
+    BadLocation,
+    is_remote,
+    location,
+    output_file,
+    output_folder,
+    signatures,
+    write_bytes,
+)
 
 
 @pytest.fixture
@@ -59,6 +67,24 @@ def test_a_signature_tells_that_a_file_changed(tmp_path, request, remote):
     second = signatures(folder)
     assert second['a'] != first['a']
     assert second['b'] == first['b']
+
+
+def test_where_output_can_go_is_known_beforehand(tmp_path, monkeypatch):
+    (tmp_path / 'file').write_text('')
+    below = tmp_path / 'new/folder/file'
+    assert output_file(str(below)) == below
+    assert output_folder(str(below)) == below
+    monkeypatch.chdir(tmp_path)
+    assert output_file('file') == Path('file')
+    assert not (tmp_path / 'new').exists()
+    with pytest.raises(BadLocation, match=f'{tmp_path} is a folder; give a file'):
+        output_file(str(tmp_path))
+    for refused in (output_folder, lambda text: output_file(f'{text}/below')):
+        with pytest.raises(BadLocation, match='file is a file; a folder is needed'):
+            refused('file')
+    monkeypatch.setattr('os.access', lambda path, mode: False)
+    with pytest.raises(BadLocation, match='is a folder that cannot be written'):
+        output_file('new')
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):

@@ -103,6 +103,10 @@ def test_no_weights_at_all(tmp_path, content):
     refusal(path)
 
 
+def test_a_folder(tmp_path):
+    assert 'is a folder' in refusal(tmp_path)
+
+
 def test_truncated_files(tmp_path, compact_file, unet_state):
     whole = tmp_path / 'whole.pt'
     torch.save(unet_state, whole)
@@ -121,10 +125,12 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path, unet_state, zippe
     assert not trace.exists()
 
 
-def test_a_plain_pickle_is_refused_and_not_run(tmp_path):
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_a_plain_pickle_is_refused_and_not_run(tmp_path, protocol):
     trace, path = tmp_path / 'harmed', tmp_path / 'harmful.pkl'
-    path.write_bytes(pickle.dumps(Harmful(trace), protocol=2))
-    refusal(path)
+    path.write_bytes(pickle.dumps(Harmful(trace), protocol=protocol))
+    assert 'no pickle of tensors alone' in refusal(path)
     assert not trace.exists()
 
 

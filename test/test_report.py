@@ -91,5 +91,5 @@ def test_pictures_too_small_for_the_metrics_are_still_shown(tmp_path, engine, sc
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path, engine, scene):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match='file/report.html: cannot write here'):
+    with pytest.raises(InputError, match='file: cannot make this folder'):
         report(tmp_path / 'file/report.html', engine, ('a', scene))

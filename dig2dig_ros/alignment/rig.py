@@ -6,8 +6,6 @@ Two models: a fixed homography (`dig2dig align`), or two cameras with lenses and
 
 import dataclasses
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import yaml
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.locations import write_text
 from dig2dig_ros.topics import CAMERAS
 
 DISTORTION_SIZES = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,)}
@@ -90,25 +89,6 @@ def write_rig(path: Path, rig: Rig, quality: Mapping[str, Any]) -> None:
     write_text(path, '# Written by dig2dig. Pixels: the centre of the top-left one is (0, 0). '
                      'Matrices row by row.\n'
                + yaml.safe_dump(document, sort_keys=False, default_flow_style=None))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all, making its folder.
-
-    :raises InputError: where that cannot be done.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-        with os.fdopen(handle, 'w', encoding='utf-8') as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise InputError(f'{path}: cannot write here ({error.strerror})') from error
 
 
 def read_rig(path: Path) -> Rig:

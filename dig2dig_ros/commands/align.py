@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dig2dig_ros.commands.scene_options import add_scene_options, read_scenes
+from dig2dig_ros.locations import output_file
 from dig2dig_ros.topics import CAMERAS
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                             help='calibration of this lens as camera_calibration or dig2dig '
                                  'calibrate writes it; with both, distortion is taken out, and '
                                  'a rotation and a ratio of focal lengths found')
-    parser.add_argument('--output', type=Path, metavar='rig.yaml',
+    parser.add_argument('--output', type=output_file, metavar='rig.yaml',
                         help='write the rig file here, where accepted')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures')
+    parser.add_argument('--json', type=output_file, metavar='FILE', help='write the figures')
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,14 +1,15 @@
 """Measure frames per second, latency by stage, network calls and memory on this machine."""
 
 import argparse
-import json
-from pathlib import Path
+import math
 
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.engine import FusionEngine, FusionStream
 from dig2dig_ros.engine.stream import describe
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.benchmark import STAGES, parse_size, run_benchmark
+from dig2dig_ros.evaluation.documents import write_json
+from dig2dig_ros.locations import output_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +20,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='carry work over from frame to frame, as the live node does')
     parser.add_argument('--latency-budget-ms', type=float, default=0, metavar='MS',
                         help='with --stream: pick the longest schedule that holds this; 0: off')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the report here')
+    parser.add_argument('--json', type=output_file, metavar='FILE', help='write the report here')
     add_engine_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, write."""
     width, height = parse_size(arguments.size)
+    if not 0 <= arguments.latency_budget_ms < math.inf:
+        raise InputError(f'--latency-budget-ms is {arguments.latency_budget_ms:g}; it must be at '
+                         'least 0')
     if arguments.latency_budget_ms and not arguments.stream:
         raise InputError('--latency-budget-ms is a setting of the stream; add --stream')
     if arguments.frames < 1:
@@ -42,8 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     report['running'] = stream.running if stream else describe(engine.settings)
     _print(report)
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(report, indent=2) + '\n')
+        write_json(arguments.json, report)
     return 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dig2dig_ros.commands.scene_options import add_scene_options, read_scenes
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.locations import output_file, output_folder, write_text
 
 _VIEWS = 40
 # Boards seen by live cameras count as other views from here on (`alignment.frames.change`).
@@ -31,9 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--square', type=float, required=True, metavar='M',
                         help='distance of neighbouring corners or circles in metres; of '
                              'asymmetric circles half that along a row')
-    parser.add_argument('--output', type=Path, required=True, metavar='DIR',
+    parser.add_argument('--output', type=output_folder, required=True, metavar='DIR',
                         help='folder for the calibration')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures')
+    parser.add_argument('--json', type=output_file, metavar='FILE', help='write the figures')
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,8 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
     if not size:
         raise InputError(f'--size is {arguments.size}; it must be columns x rows, such as 6x4')
     target = Target(arguments.target, (int(size[1]), int(size[2])), arguments.square)
-    if arguments.output.exists() and not arguments.output.is_dir():
-        raise InputError(f'{arguments.output} is a file; --output is a folder')
     scenes, unmatched = read_scenes(
         arguments, all_of_folders=True, apart=_APART,
         wanted=lambda pair: all(find(target, image) for image in pair.images))
@@ -79,7 +78,7 @@ def _write(folder: Path, found, median: float, p95: float) -> None:
     """Make every text first, so that an error leaves nothing half-written."""
     from dig2dig_ros.alignment.calibration_report import report_page
     from dig2dig_ros.alignment.camera_info import camera_info_yaml
-    from dig2dig_ros.alignment.rig import write_rig, write_text
+    from dig2dig_ros.alignment.rig import write_rig
     rig = found.rig
     texts = {'infrared.yaml': camera_info_yaml('infrared', rig.infrared),
              'visible.yaml': camera_info_yaml('visible', rig.visible),

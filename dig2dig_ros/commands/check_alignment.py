@@ -1,18 +1,18 @@
 """See how well two cameras are aligned: infrared edges over visible, px off on a 3 x 3 grid."""
 
 import argparse
-from pathlib import Path
 
 from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
 from dig2dig_ros.commands.scene_options import add_scene_options, read_scenes
+from dig2dig_ros.locations import output_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_scene_options(parser, frames=8)
-    parser.add_argument('--output', type=Path, metavar='PICTURE',
+    parser.add_argument('--output', type=output_file, metavar='PICTURE',
                         help='write the overlay of the first of them here (PNG, JPEG)')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures')
+    parser.add_argument('--json', type=output_file, metavar='FILE', help='write the figures')
     add_camera_options(parser)
 
 

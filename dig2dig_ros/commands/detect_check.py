@@ -18,6 +18,7 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.tables import align
 from dig2dig_ros.images import match_folders, read_image, to_8_bit, write_image
+from dig2dig_ros.locations import output_file, output_folder
 
 PERSON = 'person'
 
@@ -32,9 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='folder of fused images; several times to compare methods')
     parser.add_argument('--confidence', type=float, default=0.5,
                         help='below which a detection does not count, 0..1')
-    parser.add_argument('--pictures', type=Path, metavar='DIR',
+    parser.add_argument('--pictures', type=output_folder, metavar='DIR',
                         help='write every image with its boxes here')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures as JSON')
+    parser.add_argument('--json', type=output_file, metavar='FILE',
+                        help='write all figures as JSON')
 
 
 def run(arguments: argparse.Namespace) -> int:

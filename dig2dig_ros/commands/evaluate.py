@@ -31,6 +31,7 @@ from dig2dig_ros.evaluation.perceptual import load_lpips
 from dig2dig_ros.evaluation.tables import align, comparison, format_value, write_csv
 from dig2dig_ros.evaluation.video import flicker_scores
 from dig2dig_ros.fleet.options import add_ray_options, ray_options
+from dig2dig_ros.locations import output_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='the images are the frames of a video, in the order of their stems: '
                              'measure flicker too, in grey levels: frame-to-frame change of the '
                              'fused minus the largest of the sources, on static pixels')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures as JSON')
-    parser.add_argument('--csv', type=Path, metavar='FILE', help='write a line for each image')
+    parser.add_argument('--json', type=output_file, metavar='FILE',
+                        help='write all figures as JSON')
+    parser.add_argument('--csv', type=output_file, metavar='FILE',
+                        help='write a line for each image')
     add_detection_options(parser)
     add_engine_options(parser)
     add_ray_options(parser)

@@ -1,7 +1,6 @@
 """Fuse infrared and visible images, or any K >= 2 aligned sources, from files or folders."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -11,12 +10,13 @@ from dig2dig_ros.commands.camera_options import add_camera_options, camera_value
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.engine import FusionEngine
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.fleet.engines import EngineChoice
 from dig2dig_ros.fleet.options import RayOptions, add_ray_options, ray_options
 from dig2dig_ros.fleet.run import Task, finish_all
 from dig2dig_ros.fleet.scenes import Scene, SceneFuser, SceneJob, with_memory
 from dig2dig_ros.images import SUFFIXES, match_folders
-from dig2dig_ros.locations import location, signatures, write_bytes
+from dig2dig_ros.locations import location, output_file, output_folder, signatures
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
                          help='two or more sources in place of --infrared and --visible')
     parser.add_argument('--output', type=location, required=True, metavar='PATH',
                         help='fused image, or folder for fused images (PNG)')
-    parser.add_argument('--weights-dir', type=location, metavar='DIR',
+    parser.add_argument('--weights-dir', type=output_folder, metavar='DIR',
                         help='write weight maps here: 16-bit PNG for each source (65535 is '
                              'weight 1), and an overlay picture')
-    parser.add_argument('--report', type=Path, metavar='FILE.html',
+    parser.add_argument('--report', type=output_file, metavar='FILE.html',
                         help='write one self-contained page with pictures, curves and metrics')
-    parser.add_argument('--json', type=location, metavar='FILE',
+    parser.add_argument('--json', type=output_file, metavar='FILE',
                         help='write what was fused, what failed, and the time of each')
     add_camera_options(parser)
     add_engine_options(parser)
@@ -63,8 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(failed[0]['error'])
     failed += [{'stem': stem, 'error': 'not in every source folder'} for stem in unmatched]
     if arguments.json:
-        write_bytes(arguments.json, (json.dumps(
-            {'fused': fused, 'failed': failed}, indent=2) + '\n').encode())
+        write_json(arguments.json, {'fused': fused, 'failed': failed})
     _summarise(fused, failed, arguments.output)
     return 1 if failed else 0
 

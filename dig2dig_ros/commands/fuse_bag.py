@@ -4,7 +4,6 @@ Every pair is fused, whatever the time it takes. No ROS is needed.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
-from dig2dig_ros.commands.pair_options import add_pair_options, pair_values
+from dig2dig_ros.commands.pair_options import LONGEST_S, add_pair_options, pair_values
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.fleet.options import RayOptions, add_ray_options, ray_options
-from dig2dig_ros.locations import is_remote, location
+from dig2dig_ros.locations import is_remote, location, output_file, output_folder
 from dig2dig_ros.topics import CAMERAS
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--stream', action='store_true',
                         help='carry over what did not move from frame to frame, as the live node '
                              'does; faster, not the same to the bit')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write what became of the bag')
-    parser.add_argument('--figures', type=Path, metavar='DIR',
+    parser.add_argument('--json', type=output_file, metavar='FILE',
+                        help='write what became of the bag')
+    parser.add_argument('--figures', type=output_folder, metavar='DIR',
                         help='write flicker, time and mean weights of every frame, as video.csv '
                              'and video.png')
     add_pair_options(parser)
@@ -70,8 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     if rows:
         _write_figures(arguments.figures, source.name, describe(engine.settings), rows)
     if arguments.json:
-        arguments.json.write_text(json.dumps(
-            _entry(report), indent=2) + '\n')
+        write_json(arguments.json, _entry(report))
     return 1 if report.failed or not report.fused else 0
 
 
@@ -96,8 +96,9 @@ def _run_on_ray(arguments: argparse.Namespace, rig: 'Rig', options: RayOptions) 
     from dig2dig_ros.fleet.engines import EngineChoice
     if arguments.figures:
         raise InputError('--figures follows one bag from frame to frame; leave out --ray')
-    if not arguments.segment >= 0:
-        raise InputError(f'--segment is {arguments.segment:g}; it must be at least 0, in seconds')
+    if not 0 <= arguments.segment <= LONGEST_S:
+        raise InputError(f'--segment is {arguments.segment:g}; it must be from 0 to '
+                         f'{LONGEST_S:g}, in seconds')
     choice = EngineChoice(settings_from(arguments), arguments.checkpoint, arguments.device)
     bags = find_bags(arguments.input, arguments.output)
     run = BagRun(bags, BagJob(choice, rig, not arguments.no_weights, arguments.stream,
@@ -116,8 +117,8 @@ def _run_on_ray(arguments: argparse.Namespace, rig: 'Rig', options: RayOptions) 
     for entry in failed:
         print(f'failed: {entry["input"]}: {entry["error"]}', file=sys.stderr)
     if arguments.json:
-        document = entries[0] if len(bags) == 1 else {'bags': entries, 'failed': failed}
-        arguments.json.write_text(json.dumps(document, indent=2) + '\n')
+        write_json(arguments.json,
+                   entries[0] if len(bags) == 1 else {'bags': entries, 'failed': failed})
     return 0 if complete else 1
 
 
@@ -140,7 +141,6 @@ def _write_figures(
     from dig2dig_ros.evaluation.plots import plot_video
     from dig2dig_ros.evaluation.study import Cell
     from dig2dig_ros.evaluation.tables import write_csv
-    folder.mkdir(parents=True, exist_ok=True)
     cell = Cell(method, rows)
     write_csv(folder / 'video.csv', {method: rows})
     plot_video(folder / 'video.png', title, [cell], CAMERAS)

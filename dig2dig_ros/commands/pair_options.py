@@ -5,6 +5,9 @@ import argparse
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.topics import CAMERAS, IMAGES, recorded
 
+LONGEST_S = 1e9
+"""Largest difference of two clocks: 30 years, of which 64 bits hold the nanoseconds."""
+
 
 def add_pair_options(parser: argparse.ArgumentParser) -> None:
     """Add topics, slop and offset."""
@@ -23,7 +26,11 @@ def pair_values(arguments: argparse.Namespace) -> tuple[tuple[str, str], int, in
 
     :raises InputError: for a value that cannot be.
     """
-    if not arguments.slop >= 0:
-        raise InputError(f'--slop is {arguments.slop:g}; it must be at least 0, in seconds')
+    if not 0 <= arguments.slop <= LONGEST_S:
+        raise InputError(f'--slop is {arguments.slop:g}; it must be from 0 to {LONGEST_S:g}, in '
+                         'seconds')
+    if not -LONGEST_S <= arguments.offset <= LONGEST_S:
+        raise InputError(f'--offset is {arguments.offset:g}; it must be from {-LONGEST_S:g} to '
+                         f'{LONGEST_S:g}, in seconds')
     return ((arguments.infrared_topic, arguments.visible_topic),
             round(arguments.slop * 1e9), round(arguments.offset * 1e9))

@@ -30,6 +30,7 @@ from dig2dig_ros.evaluation.tables import comparison, markdown, write_csv
 from dig2dig_ros.fleet.cells import CellJob, finish_cells
 from dig2dig_ros.fleet.options import add_ray_options, ray_options
 from dig2dig_ros.images import match_folders
+from dig2dig_ros.locations import make_folder, output_folder, write_text
 from dig2dig_ros.prior import load_prior
 
 
@@ -37,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('grid', type=Path, metavar='GRID', help='grid file, YAML or JSON')
     add_source_options(parser)
-    parser.add_argument('--output', type=Path, required=True, metavar='DIR',
+    parser.add_argument('--output', type=output_folder, required=True, metavar='DIR',
                         help='fused images, tables (Markdown, CSV), plots, and what resumes it')
     parser.add_argument('--limit', type=int, metavar='N',
                         help='take N scenes, evenly spaced in the folder, or the first N frames')
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f'left out: {stem}: {fault}', file=sys.stderr)
     if unmatched:
         print(f'{len(unmatched)} left out, not in every folder', file=sys.stderr)
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    make_folder(arguments.output)
     if grid.cells and not _run_cells(grid, pairs, list(folders), arguments):
         faults |= {'cells': 'not all are finished'}
     if grid.curves:
@@ -103,7 +104,7 @@ def _run_cells(grid: Grid, pairs: Pairs, names: list[str], arguments: argparse.N
     print(comparison(means))
     heading = f'{grid.title}, mean of {len(pairs)} {"frames" if arguments.video else "scenes"}'
     table = markdown(means, 'cell', list(next(iter(means.values()))))
-    (arguments.output / 'table.md').write_text(f'{heading}\n\n{table}\n')
+    write_text(arguments.output / 'table.md', f'{heading}\n\n{table}\n')
     write_csv(arguments.output / 'table.csv', {cell.name: cell.per_image for cell in cells})
     plot_cells(arguments.output / 'table.png', grid.title, cells)
     if arguments.video:

@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.locations import make_folder, output_file
 from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.checkpoint import load_prior, save_compact
 from dig2dig_ros.prior.compact import CompactPrior
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     default = TrainingSettings()
     parser.add_argument('--images', type=Path, nargs='+', required=True, metavar='DIR',
                         help='folders of training images')
-    parser.add_argument('--output', type=Path, required=True, metavar='FILE.safetensors',
+    parser.add_argument('--output', type=output_file, required=True, metavar='FILE.safetensors',
                         help='where the weights go')
     parser.add_argument('--validate', type=Path, nargs='+', default=[], metavar='DIR',
                         help='folders of held-out images; their denoising PSNR goes into the card')
@@ -134,7 +135,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError(f'--output is {arguments.output}; it must end in .safetensors')
     if arguments.seed < 0:
         raise InputError(f'--seed is {arguments.seed}; it must be at least 0')
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(arguments.output.parent)
 
 
 def _device(name: str, team: Team) -> torch.device:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from dig2dig_ros.camera.encodings import MAX_PIXELS
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.engine import FusionEngine, FusionResult
 from dig2dig_ros.errors import InputError
@@ -27,6 +28,8 @@ def parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition('x')
     if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise InputError(f'size is {text!r}; it must be WIDTHxHEIGHT in pixels, such as 640x512')
+    if int(width) * int(height) > MAX_PIXELS:
+        raise InputError(f'size is {text!r}; it must have at most {MAX_PIXELS} pixels')
     return int(width), int(height)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from dig2dig_ros.engine import FusionEngine
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.grid import Curves, Region
+from dig2dig_ros.locations import write_text
 
 GLOBAL = 'whole image'
 
@@ -72,15 +74,17 @@ def write_curves(path: Path, curves: Mapping[tuple[str, str], Curve],
 
     :param curves: by (scene, region).
     :param names: of the K sources.
+    :raises InputError: where it cannot be written.
     """
-    with path.open('w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(['scene', 'region', 'source', 'timestep', 'mean', 'variance'])
-        for (scene, region), curve in curves.items():
-            for name, mean, variance in zip(names, curve.mean, curve.variance, strict=True):
-                writer.writerows(
-                    [scene, region, name, *row] for row in zip(
-                        curve.timesteps, mean.tolist(), variance.tolist(), strict=True))
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(['scene', 'region', 'source', 'timestep', 'mean', 'variance'])
+    for (scene, region), curve in curves.items():
+        for name, mean, variance in zip(names, curve.mean, curve.variance, strict=True):
+            writer.writerows(
+                [scene, region, name, *row] for row in zip(
+                    curve.timesteps, mean.tolist(), variance.tolist(), strict=True))
+    write_text(path, file.getvalue())
 
 
 def _cut(maps: np.ndarray, name: str, region: Region) -> np.ndarray:

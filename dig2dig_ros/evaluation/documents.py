@@ -4,11 +4,15 @@ import json
 import math
 from pathlib import Path
 
+from dig2dig_ros.locations import write_text
+
 
 def write_json(path: Path, document: dict) -> None:
-    """Write strict JSON, making the folder: a figure that is not finite becomes null."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_finite(document), indent=2, allow_nan=False) + '\n')
+    """Write strict JSON, making the folder: a figure that is not finite becomes null.
+
+    :raises InputError: where it cannot be written.
+    """
+    write_text(path, json.dumps(_finite(document), indent=2, allow_nan=False) + '\n')
 
 
 def _finite(value: object) -> object:

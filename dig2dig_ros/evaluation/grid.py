@@ -9,6 +9,7 @@ from typing import Any
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.settings import OPTIONS, FusionSettings
 
+KEYS = ('title', 'base', 'axes', 'cells', 'curves')
 Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
@@ -69,11 +70,10 @@ def load_grid(path: Path, preset: str | None = None, device: str = 'auto') -> Gr
 
 def _grid(content: Any, stem: str, preset: str | None, device: str) -> Grid:
     if not isinstance(content, dict):
-        raise InputError('is not a mapping; see docs/results.md for the keys')
-    unknown = content.keys() - {'title', 'base', 'axes', 'cells', 'curves'}
+        raise InputError(f'is not a mapping; its keys are {", ".join(KEYS)}')
+    unknown = content.keys() - set(KEYS)
     if unknown:
-        raise InputError(f'unknown key {min(unknown)!r}; known are title, base, axes, cells, '
-                         'curves')
+        raise InputError(f'unknown key {min(map(str, unknown))!r}; known are {", ".join(KEYS)}')
     base = content.get('base') or {}
     wanted = _combinations(content.get('axes') or {}) | (content.get('cells') or {})
     cells = {str(name): _settings({'preset': preset, **base, **(changes or {})}, device)

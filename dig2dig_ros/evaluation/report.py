@@ -21,6 +21,7 @@ from dig2dig_ros.evaluation.grid import Curves
 from dig2dig_ros.evaluation.metrics import LOWER_IS_BETTER, measure
 from dig2dig_ros.evaluation.report_style import CSS, SCRIPT
 from dig2dig_ros.evaluation.tables import format_value
+from dig2dig_ros.locations import write_text
 from dig2dig_ros.overlay import weight_overlay
 
 Entry = tuple[str, Mapping[str, np.ndarray], FusionResult]
@@ -41,11 +42,7 @@ def write_report(path: Path, entries: Sequence[Entry], engine: FusionEngine) -> 
     measured = {stem: _measure(result, sources) for stem, sources, result in entries}
     sections = [_section(entry, measured[entry[0]], engine) for entry in entries]
     page = _page(_header(len(entries), engine), _summary(measured), sections)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding='utf-8')
-    except OSError as error:
-        raise InputError(f'{path}: cannot write here ({error.strerror})') from error
+    write_text(path, page)
 
 
 def _measure(result: FusionResult, sources: Mapping[str, np.ndarray]) -> Scores:

@@ -1,11 +1,13 @@
 """Tables of scores for the terminal, for Markdown and as CSV."""
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dig2dig_ros.evaluation.metrics import LOWER_IS_BETTER
+from dig2dig_ros.locations import write_text
 
 Scores = Mapping[str, float]
 
@@ -72,14 +74,18 @@ def markdown(methods: Mapping[str, Scores], corner: str, metrics: Sequence[str])
 
 
 def write_csv(path: Path, per_image: Mapping[str, Mapping[str, Scores]]) -> None:
-    """One line for each method and image, in full precision, for any spreadsheet."""
+    """Write a line for each method and image, in full precision, for any spreadsheet.
+
+    :raises InputError: where it cannot be written.
+    """
     names = next((list(row) for images in per_image.values() for row in images.values()), [])
-    with path.open('w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(['method', 'image', *names])
-        for method, images in per_image.items():
-            for image, scores in images.items():
-                writer.writerow([method, image, *(scores[name] for name in names)])
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(['method', 'image', *names])
+    for method, images in per_image.items():
+        for image, scores in images.items():
+            writer.writerow([method, image, *(scores[name] for name in names)])
+    write_text(path, file.getvalue())
 
 
 def _is_neutral(metric: str) -> bool:

@@ -6,12 +6,13 @@ checked against the architecture that it claims before a weight is used.
 
 import json
 import os
+import warnings
 import zipfile
 from importlib import resources
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
@@ -76,7 +77,8 @@ def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
 
 def _load(path: Path) -> Prior:
     if not path.is_file():
-        raise InputError(f'{path}: no such file; {EXPECTED}')
+        raise InputError(f'{path}: {"is a folder" if path.is_dir() else "no such file"}; '
+                         f'{EXPECTED}')
     try:
         tensors, metadata = _read(path)
         network, prior_type = _describe(tensors, metadata)
@@ -106,10 +108,12 @@ def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
             with safe_open(path, 'pt') as file:
                 names = file.keys()
                 return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-        tensors = torch.load(path, map_location='cpu', weights_only=True,
-                             mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of pickle's newer protocols; what counts is refused
+            tensors = torch.load(path, map_location='cpu', weights_only=True,
+                                 mmap=zipfile.is_zipfile(path))
     except Exception as error:  # a malformed or hostile file can make the parsers raise anything
-        raise ValueError(f'cannot be read as weights ({_first_line(error)})') from None
+        raise ValueError(f'cannot be read as weights ({_reason(error)})') from None
     if not isinstance(tensors, dict) or not all(
             isinstance(name, str) and isinstance(tensor, torch.Tensor)
             for name, tensor in tensors.items()):
@@ -117,8 +121,12 @@ def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
     return tensors, {}
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip('.')
+def _reason(error: Exception) -> str:
+    """What a parser has against a file, in a line."""
+    if isinstance(error, (OSError, RuntimeError, SafetensorError)):
+        return (str(error).splitlines() or [type(error).__name__])[0].rstrip('.')
+    # Of an unpickler: a stray byte, or how to run what is in the file all the same.
+    return 'no pickle of tensors alone'
 
 
 def _describe(tensors: Tensors, metadata: dict[str, str]) -> tuple[nn.Module, type[Prior]]:
