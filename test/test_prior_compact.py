@@ -201,3 +201,20 @@ def test_the_openvino_graph_computes_what_the_torch_network_does(architecture, i
     for height, width in ((32, 48), (48, 16)):
         image, told = torch.randn(2, planes, height, width), torch.rand(2, 2 * planes, 1, 1)
         torch.testing.assert_close(graph(image, told), network(image, told), rtol=0, atol=1e-5)
+
+
+@pytest.mark.needs('openvino')
+def test_a_size_that_comes_unannounced_gets_all_threads_too():
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        network = OpenVinoNetwork(seeded(TINY, 0).network.requires_grad_(False), torch.float32)
+        network.specialise(1, 64, 64)
+        torch.set_num_threads(1)  # as the engine does while it fuses a small frame
+        network(torch.zeros(1, 1, 32, 32), torch.zeros(1, 2, 1, 1))
+    finally:
+        torch.set_num_threads(usual)
+    announced, unannounced = (
+        request.get_compiled_model().get_property('INFERENCE_NUM_THREADS')
+        for request in network._requests.values())
+    assert unannounced == announced

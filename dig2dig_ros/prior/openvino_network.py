@@ -52,6 +52,8 @@ class OpenVinoNetwork(nn.Module):
         self._weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
         self._ranges = ranges if dtype == torch.int8 else None
         self._hint = HINTS.get(dtype) or ('bf16' if fast_bfloat16() else 'f32')
+        # While a small frame is fused, torch itself takes fewer (`device.threads_for`).
+        self._threads = torch.get_num_threads()
         self._requests: dict[tuple[int, ...], openvino.InferRequest] = {}
 
     def specialise(self, batch: int, height: int, width: int) -> None:
@@ -84,5 +86,5 @@ class OpenVinoNetwork(nn.Module):
             model = build(self._architecture, self._weights, shape, self._ranges)
             self._requests[shape] = self._core.compile_model(model, 'CPU', {
                 'INFERENCE_PRECISION_HINT': self._hint, 'PERFORMANCE_HINT': 'LATENCY',
-                'INFERENCE_NUM_THREADS': torch.get_num_threads()}).create_infer_request()
+                'INFERENCE_NUM_THREADS': self._threads}).create_infer_request()
         return self._requests[shape]
