@@ -86,8 +86,8 @@ class Trainer:
         self.settings, self.sampler, self.device = settings, sampler, sampler.device
         self.team = team or Team()
         self._share = self.team.share(settings.batch)
-        self.prior = seeded(SIZES[settings.size], settings.seed).to(self.device)
-        self.average = seeded(SIZES[settings.size], settings.seed).to(self.device).eval()
+        self.prior = self._untrained().to(self.device)
+        self.average = self._untrained().to(self.device).eval()
         if initial is not None:
             self.prior.network.load_state_dict(initial.network.state_dict())
             self.average.network.load_state_dict(initial.network.state_dict())
@@ -102,6 +102,14 @@ class Trainer:
         self._generator = torch.Generator(self.device)
         self._alpha_bar = alpha_bar_table().float().to(self.device)
         self._timestep_weights = timestep_weights().float().to(self.device)
+
+    def _untrained(self) -> CompactPrior:
+        return seeded(SIZES[self.settings.size], self.settings.seed)
+
+    def _aim(self, clean: torch.Tensor, noised: torch.Tensor,
+             timesteps: torch.Tensor) -> torch.Tensor:
+        """What x0_hat is compared with: the clean image. A study asks a larger prior instead."""
+        return clean
 
     @property
     def progress(self) -> float:
@@ -169,7 +177,7 @@ class Trainer:
         noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise
         c_in, c_skip = self.prior.preconditioning[timesteps][:, :, None, None, None].unbind(1)
         levels = self.prior.levels[timesteps][:, :, None, None]
-        target = (clean - c_skip * noised) / SIGMA_DATA
+        target = (self._aim(clean, noised, timesteps) - c_skip * noised) / SIGMA_DATA
         dtype = AUTOCAST[self.settings.precision]
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
             predicted = self._network(c_in * noised, levels)
