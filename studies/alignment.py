@@ -24,6 +24,7 @@ from dig2dig_ros.alignment.align import align, corner_distance, refined, search
 from dig2dig_ros.alignment.calibrate import calibrate
 from dig2dig_ros.alignment.monitor import PERIOD, Monitor
 from dig2dig_ros.alignment.pyramid import Pyramid
+from dig2dig_ros.alignment.quadrants import shared_distance
 from dig2dig_ros.alignment.refine import Similarity
 from dig2dig_ros.alignment.search import similarity
 from dig2dig_ros.alignment.targets import Target, find
@@ -137,6 +138,25 @@ def unaligned(folder: Path, method: Method) -> dict[str, float]:
             'under_5px': float(np.mean(np.array(errors) < 5))}
 
 
+def believed(folder: Path) -> dict[str, float]:
+    """Which of those single pairs `align` accepts, and how far these are off at most.
+
+    Wrong: its mean error, over what both cameras see, is above 1 % of the visible diagonal.
+    """
+    truth = json.loads((folder / 'ground_truth.json').read_text())
+    scenes, _ = match_folders([folder / 'ir', folder / 'vi'])
+    shares = []
+    for stem, files in scenes:
+        infrared, visible = map(read_image, files)
+        found, sizes = align([(infrared, visible)]), (infrared.shape[1::-1], visible.shape[1::-1])
+        if found.accepted:
+            shares.append(shared_distance(
+                found.homography, np.array(truth[stem]['ir_to_vi'], np.float64), *sizes)
+                / np.hypot(*sizes[1]))
+    return {'pairs': len(scenes), 'accepted': len(shares), 'worst_share': max(shares),
+            'wrong_accepted': int((np.array(shares) > 0.01).sum())}
+
+
 def overlap_error(found: np.ndarray, label: np.ndarray, infrared: tuple[int, int],
                   visible: tuple[int, int]) -> float:
     """Mean error, in infrared pixels, over what of a grid both cameras see."""
@@ -213,6 +233,8 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'unaligned': lambda data: {
         name: {title: unaligned(data / 'unaligned' / name, method) for title, method in METHODS}
         for name in ('roadscene_raw', 'mmdb')},
+    'believed': lambda data: {name: believed(data / 'unaligned' / name)
+                              for name in ('roadscene_raw', 'mmdb')},
     'pooled_night': lambda data: pooled(night_pairs(data), 8),
     'refused': lambda data: {name: refused(pairs) for name, pairs in sets_of(data).items()},
     'put_back': lambda data: {name: {title: put_back(pairs, method) for title, method in METHODS}

@@ -19,6 +19,11 @@ def table(result: dict) -> str:
         lines += [f'| one frame, unaligned/{name}, {title}: against hand-placed labels where both '
                   f'see, median in infrared px; share under 5 px | {m["median_px"]:.1f} px; '
                   f'{m["under_5px"]:.0%} of {m["pairs"]} |' for title, m in methods.items()]
+    for name, m in result.get('believed', {}).items():
+        lines.append(f'| one frame, unaligned/{name}: accepted; wrong accepted (mean over what '
+                     f'both see above 1 % of the visible diagonal); the farthest off of the '
+                     f'accepted | {m["accepted"]} of {m["pairs"]}; {m["wrong_accepted"]}; '
+                     f'{m["worst_share"]:.2%} |')
     for name, m in result.get('refused', {}).items():
         lines.append(f'| {name}, one frame: wrong scenes accepted, right ones accepted | '
                      f'{m["wrong_accepted"]} of {m["wrong"]}, {m["right_accepted"]} of '

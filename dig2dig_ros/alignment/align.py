@@ -2,13 +2,20 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from dig2dig_ros.alignment.pyramid import LEVELS, Frame, Pyramid
-from dig2dig_ros.alignment.refine import Motion, Similarity, refine_level, resizing
-from dig2dig_ros.alignment.rig import HomographyRig, Rig
+from dig2dig_ros.alignment.quadrants import quadrants, shared_distance
+from dig2dig_ros.alignment.refine import (
+    Linearised,
+    Motion,
+    Similarity,
+    refine_level,
+    resizing,
+)
+from dig2dig_ros.alignment.rig import HomographyRig, Rig, Size
 from dig2dig_ros.alignment.search import Correlator, Peak
 from dig2dig_ros.alignment.turn import Lenses, Turn, focal_scale, without_distortion
 from dig2dig_ros.errors import InputError
@@ -22,8 +29,8 @@ _MAX_SHIFT = 0.35
 # Measured (docs/alignment.md): wrong scenes reach z 6.2 and these NCC at half size.
 _LEAST_Z = {'one frame': 7.5, 'several frames': 8.0}
 _LEAST_NCC = {'one frame': 0.28, 'several frames': 0.22}
-# Two halves of a rig's frames may differ by this share of the visible diagonal.
-_HALVES_SHARE = 0.01
+# Two halves of a rig's frames, or of one frame, may differ by this share of the visible diagonal.
+_HALVES_SHARE = {'one frame': 0.015, 'several frames': 0.01}
 _LEAST_SIDE = 48
 # A calibration at another zoom or of another camera; those of one lens agree within hundredths.
 _MOST_RATIO = 1.15
@@ -38,8 +45,9 @@ class Alignment:
             Of known lenses: between their images without distortion.
         ncc: normalised cross-correlation of the two gradient fields, at half size.
         z: standard deviations of the peak of the search above its surface.
-        halves_px: mean distance at the corners between what the even and the odd frames say,
-            in visible pixels; None for one frame.
+        halves_px: by how many visible pixels two halves differ: of several frames the even and
+            the odd ones, mean at the corners; of one frame its quadrants, see `quadrants`, mean
+            over what both cameras see.
         reason: why it is refused; empty where it is accepted.
         frames: how many were pooled.
         rig: that the homography, or the turn of known lenses, makes.
@@ -48,7 +56,7 @@ class Alignment:
     homography: np.ndarray
     ncc: float
     z: float
-    halves_px: float | None
+    halves_px: float
     reason: str
     frames: int
     rig: Rig
@@ -85,9 +93,13 @@ def align(frames: Sequence[Frame], nominal_scale: float | None = None,
     found, nccs = zip(*(refined(pyramid, _motion(pyramid, start.similarity, lenses), pick)
                         for start, pick in zip(starts, picks, strict=False)), strict=True)
     homographies = [pyramid.homography(each.matrix) for each in found]
-    halves = (corner_distance(homographies[1], homographies[2], sizes[0])
-              if len(frames) > 1 else None)
-    reason = _refusal(starts[0].z, nccs[0], halves, math.hypot(*sizes[1]))
+    if len(frames) > 1:
+        halves = corner_distance(homographies[1], homographies[2], sizes[0])
+    else:
+        halves = _quadrants_px(pyramid, _motion(pyramid, starts[0].similarity, lenses),
+                               homographies[0], sizes)
+    kind = 'several frames' if len(frames) > 1 else 'one frame'
+    reason = _refusal(kind, starts[0].z, nccs[0], halves, math.hypot(*sizes[1]))
     if lenses is None:
         rig = HomographyRig(sizes, homographies[0])
     else:
@@ -103,6 +115,17 @@ def _motion(pyramid: Pyramid, similarity: np.ndarray, lenses: Lenses | None) -> 
     half = resizing((0.5, 0.5))
     return Turn.near(similarity, *(half @ to_work @ camera.matrix for to_work, camera in zip(
         pyramid.to_work, lenses, strict=True)))
+
+
+def _quadrants_px(pyramid: Pyramid, start: Motion, homography: np.ndarray,
+                  sizes: tuple[Size, Size]) -> float:
+    """By how much two halves of one frame differ."""
+    parts = [[(frame.part(quadrants(homography, *sizes, frame.size)[half]), infrared)]
+             for level in LEVELS for frame, infrared in pyramid.level(level)
+             for half in range(2)]
+    halves = [pyramid.homography(_refined(dict(zip(LEVELS, parts[half::2], strict=True)), start
+                                          )[0].matrix) for half in range(2)]
+    return shared_distance(*halves, *sizes)
 
 
 def _misfit(ratio: float) -> str:
@@ -162,17 +185,21 @@ def refined(pyramid: Pyramid, start: Motion, pick: slice) -> tuple[Motion, float
     :param pick: which frames.
     :returns: in working pixels, and the NCC at half size.
     """
+    return _refined({level: pyramid.level(level)[pick] for level in LEVELS}, start)
+
+
+def _refined(frames: Mapping[int, Sequence[Linearised]], start: Motion) -> tuple[Motion, float]:
+    """Refine through the levels of some frames, see `refined`."""
     motion, ncc = start.rescaled(2.0), 0.0
     for level in LEVELS:
-        found, level_ncc = refine_level(pyramid.level(level)[pick], motion.rescaled(0.5 ** level))
+        found, level_ncc = refine_level(frames[level], motion.rescaled(0.5 ** level))
         motion = found.rescaled(2.0 ** level)
         if level == 1:
             ncc = level_ncc
     return motion, ncc
 
 
-def _refusal(z: float, ncc: float, halves: float | None, diagonal: float) -> str:
-    kind = 'one frame' if halves is None else 'several frames'
+def _refusal(kind: str, z: float, ncc: float, halves: float, diagonal: float) -> str:
     if z < _LEAST_Z[kind]:
         return (f'the two cameras show no common structure (z {z:.1f}, {kind} take '
                 f'{_LEAST_Z[kind]:g}): not the same scene, too little in it, or turned or scaled '
@@ -180,8 +207,9 @@ def _refusal(z: float, ncc: float, halves: float | None, diagonal: float) -> str
     if ncc < _LEAST_NCC[kind]:
         return (f'the edges of the two cameras agree too little (NCC {ncc:.2f}, {kind} take '
                 f'{_LEAST_NCC[kind]:g}); record scenes with more structure, or more frames')
-    if halves is not None and halves > _HALVES_SHARE * diagonal:
-        return (f'two halves of the frames disagree by {halves:.1f} px (at most '
-                f'{_HALVES_SHARE * diagonal:.1f}); record more frames, of scenes farther away, '
-                'with the cameras at rest')
+    most = _HALVES_SHARE[kind] * diagonal
+    if halves > most:
+        return (f'two halves of the {kind.split()[1]} disagree by {halves:.1f} px (at most '
+                f'{most:.1f}); record more frames, of scenes farther away, with the cameras at '
+                'rest')
     return ''

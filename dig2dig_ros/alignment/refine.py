@@ -5,6 +5,7 @@ one, a the amplitude of what they share (inverse compositional: the visible fiel
 once).
 """
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
@@ -102,6 +103,20 @@ class LinearisedFrame:
             gx, gy, x * gx + y * gy, x * gy - y * gx - (2 / self.reach) * turned]).reshape(4, -1)
         self._matrix = (self._jacobian @ self._jacobian.T).astype(np.float64)
         self._ones: np.ndarray | None = None
+        self._inside: np.ndarray | None = None
+
+    def part(self, inside: np.ndarray) -> 'LinearisedFrame':
+        """Have only some of its pixels count; their derivatives are those of the whole.
+
+        :param inside: bool H x W.
+        """
+        made = copy.copy(self)
+        both = np.repeat(inside, 2).astype(np.float32)
+        made._inside = inside
+        made._visible = self._visible * both.reshape(self._visible.shape)
+        made._jacobian = self._jacobian * both
+        made._matrix = (made._jacobian @ made._jacobian.T).astype(np.float64)
+        return made
 
     def equations(self, infrared: np.ndarray, moving: np.ndarray) -> Equations:
         """Compare with an infrared field moved by a map.
@@ -113,13 +128,16 @@ class LinearisedFrame:
             self._ones = np.ones(infrared.shape[:2], np.float32)
         moved = warp_field(infrared, moving, self.size)
         valid = warp(self._ones, moving, self.size, cv2.INTER_NEAREST)
+        if self._inside is not None:
+            moved = moved * self._inside[..., None]
         visible = (self._visible * valid[..., None]).ravel()
         moved = moved.ravel()
         energies = np.array([moved @ visible, moved @ moved, visible @ visible], np.float64)
         amplitude = max(energies[0] / max(energies[2], 1e-12), _LEAST_AMPLITUDE)
         error = moved / np.float32(amplitude) - visible
         # Only the vector decides where the steps end, so the matrix of the whole frame serves.
-        cover = max(float(valid.mean()), _LEAST_COVER)
+        counted = valid if self._inside is None else valid[self._inside]
+        cover = max(float(counted.mean()), _LEAST_COVER)
         return Equations(cover * self._matrix, (self._jacobian @ error).astype(np.float64),
                          energies)
 
@@ -144,6 +162,10 @@ def blurred(field: np.ndarray, level: int, sigma: float = 2.0) -> np.ndarray:
         field = cv2.resize(field, None, fx=0.5 ** level, fy=0.5 ** level,
                            interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(field, (0, 0), sigma)
+
+
+Linearised = tuple[LinearisedFrame, np.ndarray]
+"""A frame on one level: its linearised visible field, and its infrared field."""
 
 
 @dataclasses.dataclass(frozen=True)

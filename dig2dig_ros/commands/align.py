@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(arguments.json, {'accepted': found.accepted, 'reason': found.reason,
                                     'homography': found.homography.tolist(), **figures})
-    agreement = ('' if found.halves_px is None else
-                 f', two halves of the frames agree within {found.halves_px:.1f} px')
+    of = 'the frames' if found.frames > 1 else 'the frame'
+    agreement = f', two halves of {of} agree within {found.halves_px:.1f} px'
     print(f'{found.frames} frames: NCC {found.ncc:.2f}, z {found.z:.1f}{agreement}')
     if not found.accepted:
         print(f'refused: {found.reason}', file=sys.stderr)
