@@ -174,3 +174,9 @@ def _window_sum(maps: torch.Tensor, window: int, dim: int) -> torch.Tensor:
     running = functional.pad(maps, padding).cumsum(dim)
     length = maps.shape[dim]
     return running.narrow(dim, window, length) - running.narrow(dim, 0, length)
+
+
+def rise(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """0 up to `low`, 1 from `high` on, smooth between (3 x^2 - 2 x^3)."""
+    share = ((values - low) / (high - low)).clamp(0, 1)
+    return share.square() * (3 - 2 * share)

@@ -41,7 +41,7 @@ class Weighed:
         weights: DIG weights of every level, E x K x h x w, summing to 1 over K.
         scales: factors on the bands, E x K; 1 where there is no reference.
         base: weights of the coarsest level in the ladder, K x h x w, summing to 1.
-        bodies: added to that level, h x w (`bodies.hot_bodies`); 0 where there is no reference.
+        raised: added to that level, h x w (`reference.Against`); 0 where there is no reference.
     """
 
     estimates: torch.Tensor
@@ -49,7 +49,7 @@ class Weighed:
     weights: torch.Tensor
     scales: torch.Tensor
     base: torch.Tensor
-    bodies: torch.Tensor
+    raised: torch.Tensor
 
     @property
     def shares(self) -> torch.Tensor:
@@ -122,7 +122,7 @@ class FusionPipeline:
         estimates, clean = denoise_levels(
             self._prior, sources, self.schedule.levels, self._draws, clean_ends,
             self.schedule.coarse)
-        scales, bodies = torch.ones_like(estimates[..., 0, 0]), torch.zeros_like(clean[0])
+        scales, raised = torch.ones_like(estimates[..., 0, 0]), torch.zeros_like(clean[0])
         if settings.weighting == 'uniform':
             weights = torch.full_like(estimates, 1 / len(sources))
             base = weights[0]
@@ -135,10 +135,10 @@ class FusionPipeline:
             noise = [deviation(end) for end in clean_ends]
             against = weigh_against(estimates, clean, noise, reference, valid, settings)
             weights, base = against.weights, against.base
-            scales, bodies = against.scales, against.bodies
+            scales, raised = against.scales, against.raised
         if valid is not None:
             weights, base = normalised(weights * valid, dim=1), normalised(base * valid, dim=0)
-        return Weighed(estimates, clean, weights, scales, base, bodies)
+        return Weighed(estimates, clean, weights, scales, base, raised)
 
     def ladder(self, weighed: Weighed) -> torch.Tensor:
         """The one-pass fusion, h x w in [-1, 1]."""
@@ -147,7 +147,7 @@ class FusionPipeline:
                 weighed.estimates, weighed.clean, weighed.weights, weighed.base).clamp_(-1, 1)
         return within_range(fuse_bands(
             weighed.estimates, weighed.clean, weighed.weights * weighed.scales[..., None, None],
-            weighed.base).add_(weighed.bodies))
+            weighed.base).add_(weighed.raised))
 
     def sample(
             self, weighed: Weighed, guess: torch.Tensor | None = None,

@@ -9,7 +9,7 @@ from the reference's band,
     DIG(k | r) = DIG_k (1 - rho^2),    rho^2 = cov(D_k, D_r)^2 / (var D_k var D_r),
 
 which for l2 and one level is the residual of that regression (docs/method.md); where the bands
-correlate negatively a fifth of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
+correlate negatively a third of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
 units.
 """
 
@@ -20,6 +20,7 @@ import torch
 from torch.nn import functional
 
 from dig2dig_ros.engine.bodies import GREY, hot_bodies
+from dig2dig_ros.engine.exposure import raise_of_dark
 from dig2dig_ros.engine.filters import (
     around,
     block_peaks,
@@ -27,6 +28,7 @@ from dig2dig_ros.engine.filters import (
     enlarge,
     pooled,
     reduced,
+    rise,
     windowed,
 )
 from dig2dig_ros.engine.information_gain import information_gain
@@ -37,11 +39,11 @@ from dig2dig_ros.settings import FusionSettings
 INFRARED, VISIBLE = 0, 1
 # How far the other source's bands are raised to the deviation of the reference's: infrared of 8
 # bits uses little of its range. Never lowered: a hot target keeps its contrast.
-LEAST_SCALE, GREATEST_SCALE = 1.15, 3.0
+LEAST_SCALE, GREATEST_SCALE = 1.1, 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
 # How much an inverted edge counts as one that the reference shows already (docs/method.md).
-INVERTED = 0.2
+INVERTED = 1 / 3
 # The reference's head start, in mean gains of the frame, where it sees well.
 HEAD_START = 0.75
 # Local mean, in grey levels from black, between which the head start grows; and the distance from
@@ -68,13 +70,14 @@ class Against:
         weights: of the bands, E x 2 x h x w, summing to 1 over the sources.
         scales: factors on the bands, E x 2.
         base: weights of the coarsest level, 2 x h x w, summing to 1.
-        bodies: added to the coarsest level, h x w: hot bodies wider than a band.
+        raised: added to the coarsest level, h x w: hot bodies wider than a band, and what a dark
+            frame is raised by.
     """
 
     weights: torch.Tensor
     scales: torch.Tensor
     base: torch.Tensor
-    bodies: torch.Tensor
+    raised: torch.Tensor
 
 
 def weigh_against(
@@ -104,14 +107,17 @@ def weigh_against(
     small_valid = None if valid is None else pooled(valid[None])[0]
     exposure = around(small_clean[reference], NEIGHBOURHOOD)
     sight = _sight(small_base, small_clean, exposure, noise, reference, small_valid)
+    novel = novelty(local)
     weights = reference_weights(
-        gain, novelty(local), scales, sight, exposure, reference, settings.temperature)
+        gain, novel, scales, sight, exposure, reference, settings.temperature)
     own = sight[reference]
     base = own / (own + (1 - own) * sight[1 - reference])
-    bodies = torch.zeros_like(base)
+    raised = torch.zeros_like(base)
     if reference == VISIBLE:
-        bodies = hot_bodies(small_base, small_valid)
-    large = enlarge(torch.cat([weights, base[None], bodies[None]])[:, None], size)[:, 0]
+        news = ((1 - weights) * gain[:, INFRARED] * novel).sum() / gain.sum().clamp_min(1e-12)
+        raised = hot_bodies(small_base, small_valid) + raise_of_dark(
+            small_base[VISIBLE], base, news, noise[VISIBLE])
+    large = enlarge(torch.cat([weights, base[None], raised[None]])[:, None], size)[:, 0]
     both = _both(large[:-1], reference)
     return Against(both[:-1], scales, both[-1], large[-1])
 
@@ -133,9 +139,9 @@ def _sight(
     # The prior's estimate of a flat image is not flat, and a noisy image's clean end may not be.
     spread = torch.minimum(_spread(base, valid), _spread(clean, valid))
     sight = torch.stack([
-        _rise(each - NOISE_LEFT * level, BLIND, SEEING).expand_as(exposure)
+        rise(each - NOISE_LEFT * level, BLIND, SEEING).expand_as(exposure)
         for each, level in zip(spread, noise, strict=True)])
-    sight[reference] *= _rise(exposure + 1, COVERED, OPEN)
+    sight[reference] *= rise(exposure + 1, COVERED, OPEN)
     # Where neither sees, the reference is the picture.
     floor = torch.full((2, 1, 1), 1e-6, device=base.device)
     floor[reference] = 1e-3
@@ -149,12 +155,6 @@ def _spread(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     count = valid.sum(dim=(1, 2)).clamp_min(1)
     mean = (valid * base).sum(dim=(1, 2)) / count
     return ((valid * (base - mean[:, None, None]).square()).sum(dim=(1, 2)) / count).sqrt()
-
-
-def _rise(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """0 up to `low`, 1 from `high` on, smooth between (3 x^2 - 2 x^3)."""
-    share = ((values - low) / (high - low)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
 
 
 def moments(bands: torch.Tensor) -> torch.Tensor:
@@ -207,7 +207,7 @@ def reference_weights(
     own = gain[:, reference]
     against = gain[:, other] * novel * scales[:, other, None, None] ** (2 * SCALE_SHARE)
     unit = ((own.abs() + against.abs()).mean(dim=(-2, -1), keepdim=True) / 2).clamp_min(1e-12)
-    lead = _rise(exposure + 1, DARK, LIT) * ((1 - exposure) / GLARE).clamp(0, 1)
+    lead = rise(exposure + 1, DARK, LIT) * ((1 - exposure) / GLARE).clamp(0, 1)
     share = torch.sigmoid((own - against + HEAD_START * lead * unit) / (temperature * unit))
     # Neither is nothing: the one may be all that is valid at a pixel.
     share = share.clamp(1e-6, 1 - 1e-6)
