@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from dig2dig_ros.alignment.align import align
-from dig2dig_ros.alignment.camera_info import camera_info_yaml, read_camera
+from dig2dig_ros.alignment.camera_info import camera_info_yaml, camera_of
 from dig2dig_ros.alignment.rig import read_rig
 from dig2dig_ros.alignment.turn import Turn
+from dig2dig_ros.bag.calibration import read_camera_info
 from dig2dig_ros.camera.rig_registration import RigRegistration
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
@@ -105,7 +106,7 @@ def test_bad_calibrations_are_named(tmp_path, text, complaint):
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=f'lens.yaml.*{complaint}'):
-        read_camera(path, 'infrared')
+        camera_of(read_camera_info(path, None), str(path))
 
 
 def test_a_lens_of_another_size_is_refused(street):

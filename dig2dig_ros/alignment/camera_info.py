@@ -1,10 +1,11 @@
-"""Calibrations as ROS has them: CameraInfo messages, and the YAML files of camera_calibration."""
+"""A lens as ROS has it: from CameraInfo messages, and into the YAML files of camera_calibration.
 
-from pathlib import Path
+`bag.calibration` reads such files.
+"""
+
 from typing import Any
 
 import numpy as np
-import yaml
 
 from dig2dig_ros.alignment.rig import Camera, checked_camera
 from dig2dig_ros.errors import InputError
@@ -38,27 +39,6 @@ def image_size(info: Any) -> tuple[int, int]:
     """(width, height) of the images that a sensor_msgs/CameraInfo is for."""
     return ((info.roi.width or info.width) // max(info.binning_x, 1),
             (info.roi.height or info.height) // max(info.binning_y, 1))
-
-
-def read_camera(path: Path, name: str) -> Camera:
-    """Read a file in the layout of camera_calibration_parsers.
-
-    :param name: of the camera, for errors.
-    :raises InputError: where it is missing, no such file, or holds numbers that cannot be.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-        size = int(content['image_width']), int(content['image_height'])
-        matrix, distortion = (content[key]['data'] for key in (
-            'camera_matrix', 'distortion_coefficients'))
-        return checked_camera(name, size, matrix, distortion, content['distortion_model'])
-    except OSError as error:
-        raise InputError(f'{path} cannot be read: {error.strerror}') from error
-    except InputError as error:
-        raise InputError(f'{path}: {error}') from error
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f'{path} is no camera calibration; give the YAML file that '
-                         f'camera_calibration writes ({error!r})') from error
 
 
 def camera_info_yaml(name: str, camera: Camera) -> str:

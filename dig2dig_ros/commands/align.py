@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _lenses(arguments: argparse.Namespace) -> 'Lenses | None':
-    from dig2dig_ros.alignment.camera_info import read_camera
+    from dig2dig_ros.alignment.camera_info import camera_of
+    from dig2dig_ros.bag.calibration import read_camera_info
     from dig2dig_ros.errors import InputError
     files = {camera: getattr(arguments, f'{camera}_info') for camera in CAMERAS}
     if not any(files.values()):
@@ -76,4 +77,5 @@ def _lenses(arguments: argparse.Namespace) -> 'Lenses | None':
     if not all(files.values()):
         raise InputError('only one of --infrared-info and --visible-info is given; a rotation '
                          'takes the lenses of both cameras')
-    return tuple(read_camera(file, camera) for camera, file in files.items())
+    return tuple(camera_of(read_camera_info(file, None), f'{camera} camera, {file}')
+                 for camera, file in files.items())
