@@ -10,7 +10,7 @@ import torch
 from openvino import opset13 as ops
 from torch import nn
 
-from dig2dig_ros.prior.compact import CompactNetwork
+from dig2dig_ros.prior.architecture import Architecture
 from dig2dig_ros.prior.openvino_graph import INPUT_LEVELS, WEIGHT_LEVELS, build
 
 BATCH, HEIGHT, WIDTH = 2, 512, 640
@@ -57,7 +57,7 @@ def request(network: nn.Module, eight_bits: bool, threads: int) -> openvino.Infe
 def graph(network: nn.Module, eight_bits: bool) -> openvino.Model:
     """The OpenVINO graph of a network: the package's own where it has one, else traced."""
     shape = BATCH, HEIGHT, WIDTH
-    if isinstance(network, CompactNetwork):
+    if isinstance(network.architecture, Architecture):
         weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
         model = build(network.architecture, weights, shape)
     else:

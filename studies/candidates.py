@@ -73,30 +73,21 @@ class DepthwiseBlock(nn.Module):
         return features + self.second(functional.relu(self.first(self.around(features))))
 
 
-class SketchNetwork(nn.Module):
-    """Stands in for a `CompactNetwork`: same inputs, same output."""
+class SketchNetwork(CompactNetwork):
+    """A `CompactNetwork` with another first and last convolution, and maybe other blocks."""
 
     def __init__(self, sketch: Sketch, planes: int = 1):
         """Take a sketch.
 
         :param planes: the image comes in that many: 2 is what half precision takes.
         """
-        super().__init__()
-        self.architecture, self.image_planes = sketch, planes
-        widths, patch = sketch.widths, sketch.patch
-        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        super().__init__(sketch)
+        self.image_planes = planes
+        finest, patch = sketch.channels, sketch.patch
         side = sketch.stem * patch
-        self.head = nn.Conv2d(planes, widths[0], side, stride=patch, padding=(side - patch) // 2)
-        self.told = nn.Conv2d(2 * planes, widths[0], 1)
-        stacks = [nn.Sequential(*(self._block(width) for _ in range(count))) for width, count in
-                  zip(widths + widths[:-1], sketch.blocks + sketch.blocks[:-1], strict=True)]
-        self.encoders = nn.ModuleList(stacks[:len(steps)])
-        self.downs = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in steps)
-        self.bottleneck = stacks[len(steps)]
-        self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in steps)
-        self.decoders = nn.ModuleList(stacks[len(steps) + 1:])
-        self.tail = nn.Conv2d(widths[0], patch ** 2, 3, padding=1)
+        self.head = nn.Conv2d(planes, finest, side, stride=patch, padding=(side - patch) // 2)
+        self.told = nn.Conv2d(2 * planes, finest, 1)
+        self.tail = nn.Conv2d(finest, patch ** 2, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
 
@@ -106,15 +97,7 @@ class SketchNetwork(nn.Module):
 
     def forward(self, scaled: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         """See `CompactNetwork.forward`."""
-        features = self.head(scaled) + self.told(levels)
-        skips = []
-        for encoder, down in zip(self.encoders, self.downs, strict=True):
-            features = encoder(features)
-            skips.append(features)
-            features = down(features)
-        features = self.bottleneck(features)
-        for level in reversed(range(len(skips))):
-            features = self.decoders[level](self.ups[level](features) + skips[level])
+        features = self._through(self.head(scaled) + self.told(levels))
         patch = self.architecture.patch
         squares = self.tail(features).movedim(1, -1)
         count, rows, columns, _ = squares.shape

@@ -98,11 +98,13 @@ def test_the_command_writes_a_rig(street, tmp_path, capsys):
 
 @pytest.mark.parametrize(('text', 'complaint'), [
     ('image_width: 640', 'is no camera calibration'), ('[', 'is no camera calibration'),
-    (None, 'cannot be read'), ('NaN', 'finite')])
+    (None, 'cannot be read'), ('NaN', 'finite'), ('wide', 'is no camera calibration')])
 def test_bad_calibrations_are_named(tmp_path, text, complaint):
     path = tmp_path / 'lens.yaml'
-    if text == 'NaN':
-        text = camera_info_yaml('infrared', sample_rig().infrared).replace('[590.0', '[.nan')
+    if text in ('NaN', 'wide'):
+        whole = camera_info_yaml('infrared', sample_rig().infrared)
+        text = {'NaN': whole.replace('[590.0', '[.nan'),
+                'wide': whole.replace('image_width: ', 'image_width: wide')}[text]
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=f'lens.yaml.*{complaint}'):

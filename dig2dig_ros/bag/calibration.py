@@ -26,7 +26,7 @@ def read_camera_info(path: Path, header: Any) -> Any:
         if sizes != {'k': 9, 'r': 9, 'p': 12}:
             raise InputError(f'{path}: matrices have {sizes} numbers; k and r take 9, p 12')
         return TYPES.types[CAMERA_INFO](
-            header, content['image_height'], content['image_width'],
+            header, int(content['image_height']), int(content['image_width']),
             content['distortion_model'], **matrices, binning_x=0, binning_y=0,
             roi=TYPES.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False))
     except OSError as error:

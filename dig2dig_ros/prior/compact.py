@@ -50,7 +50,7 @@ class CompactNetwork(nn.Module):
         self.image_planes = 1
         widths, blocks = architecture.widths, architecture.blocks
         steps = list(zip(widths[:-1], widths[1:], strict=True))
-        stack = [nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+        stack = [nn.Sequential(*(self._block(width) for _ in range(count)))
                  for width, count in zip(widths + widths[:-1], blocks + blocks[:-1], strict=True)]
         self.head = nn.Conv2d(SHUFFLE ** 2 + 2, widths[0], 3, padding=1)
         self.encoders = nn.ModuleList(stack[:len(steps)])
@@ -62,6 +62,9 @@ class CompactNetwork(nn.Module):
         self.tail = nn.Conv2d(widths[0], SHUFFLE ** 2, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
+
+    def _block(self, width: int) -> nn.Module:
+        return ResidualBlock(width)
 
     def take_parts(self) -> None:
         """Widen the head, so that it takes its input `in_parts`, with the same weights for both.
@@ -87,7 +90,11 @@ class CompactNetwork(nn.Module):
         """
         images = unshuffle(scaled)
         planes = levels.movedim(1, -1).expand(-1, *images.shape[1:3], -1)
-        features = self.head(torch.cat([images, planes], dim=-1).movedim(-1, 1))
+        features = self._through(self.head(torch.cat([images, planes], dim=-1).movedim(-1, 1)))
+        return functional.pixel_shuffle(self.tail(features), SHUFFLE)
+
+    def _through(self, features: torch.Tensor) -> torch.Tensor:
+        """Down and up again, N x C x h x w of the finest level to the same."""
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             features = encoder(features)
@@ -96,7 +103,7 @@ class CompactNetwork(nn.Module):
         features = self.bottleneck(features)
         for level in reversed(range(len(skips))):
             features = self.decoders[level](self.ups[level](features) + skips[level])
-        return functional.pixel_shuffle(self.tail(features), SHUFFLE)
+        return features
 
 
 def unshuffle(images: torch.Tensor) -> torch.Tensor:
