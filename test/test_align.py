@@ -8,7 +8,7 @@ import pytest
 
 from dig2dig_ros.alignment.align import align, corner_distance
 from dig2dig_ros.alignment.field import gradient_field, grey_levels
-from dig2dig_ros.alignment.rig import HomographyRig, read_rig, write_rig
+from dig2dig_ros.alignment.rig import read_rig
 from dig2dig_ros.alignment.search import similarity
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
@@ -146,19 +146,6 @@ def test_command_refuses_and_names_bad_input(street, tmp_path, capsys):
     assert 'flat' in capsys.readouterr().err
     assert main(['align', *flat, '--frames', '0']) == 2
     assert main(['align', '--infrared', str(tmp_path / 'no'), '--visible', str(tmp_path)]) == 2
-
-
-@pytest.mark.parametrize(('text', 'complaint'), [
-    ('model: other\n', 'homography or rig'), ('[1, 2', 'no rig file'), ('model: homography\n',
-                                                                      'no rig file')])
-def test_bad_rig_files(tmp_path, text, complaint):
-    path = tmp_path / 'rig.yaml'
-    path.write_text(text)
-    with pytest.raises(InputError, match=complaint):
-        read_rig(path)
-    write_rig(path, HomographyRig((SIZE, SIZE), np.full((3, 3), np.nan)), {})
-    with pytest.raises(InputError, match='finite'):
-        read_rig(path)
 
 
 def test_real_pairs_put_back_and_wrong_ones_refused(shared_data):

@@ -97,8 +97,9 @@ def test_the_command_writes_a_rig(street, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(('text', 'complaint'), [
-    ('image_width: 640', 'is no camera calibration'), ('[', 'is no camera calibration'),
-    (None, 'cannot be read'), ('NaN', 'finite'), ('wide', 'is no camera calibration')])
+    ('image_width: 640', 'distortion_coefficients is missing'), ('[', 'is no YAML'),
+    (None, 'cannot be read'), ('NaN', 'camera_matrix.data.*nan.*finite'),
+    ('wide', "image_width is 'wide640'; it must be a whole number")])
 def test_bad_calibrations_are_named(tmp_path, text, complaint):
     path = tmp_path / 'lens.yaml'
     if text in ('NaN', 'wide'):

@@ -32,7 +32,8 @@ def camera_of(info: Any, name: str) -> Camera:
     model = info.distortion_model or 'plumb_bob'
     if not distortion.size:
         distortion = np.zeros(4 if model == 'equidistant' else 8 if 'rational' in model else 5)
-    return checked_camera(f'{name} (camera_info)', image_size(info), matrix, distortion, model)
+    return checked_camera(Camera(image_size(info), matrix, distortion, model),
+                          f'camera_info of {name}: ')
 
 
 def image_size(info: Any) -> tuple[int, int]:

@@ -5,7 +5,6 @@ Two models: a fixed homography (`dig2dig align`), or two cameras with lenses and
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import yaml
 
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.fields import Fields
 from dig2dig_ros.locations import write_text
 from dig2dig_ros.topics import CAMERAS
 
@@ -94,81 +94,55 @@ def write_rig(path: Path, rig: Rig, quality: Mapping[str, Any]) -> None:
 def read_rig(path: Path) -> Rig:
     """Read a rig file.
 
-    :raises InputError: where it is missing, no rig file, or holds numbers that cannot be.
+    :raises InputError: where it is missing, no rig file, or holds what cannot be; it names the
+        key.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise InputError(f'{path} cannot be read: {error.strerror}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f'{path} is no rig file; give the YAML that `dig2dig align` or '
-                         '`dig2dig calibrate` writes') from error
-    try:
-        model = document['model']
-        if model == 'homography':
-            return HomographyRig(tuple(_size(document[name]) for name in CAMERAS),
-                                 _matrix(document['homography'], (3, 3), 'homography'))
-        if model == 'rig':
-            return CameraRig(*(_camera(document[name], name) for name in CAMERAS),
-                             _rotation(document['rotation']),
-                             _matrix(document['translation_m'], (3,), 'translation_m'))
-    except InputError as error:
-        raise InputError(f'{path}: {error}') from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f'{path} is no rig file; give the YAML that `dig2dig align` or '
-                         f'`dig2dig calibrate` writes ({error!r})') from error
-    raise InputError(f'{path}: model is {model!r}; it must be homography or rig')
+    document = Fields.of_file(path, 'rig file', '`dig2dig align` or `dig2dig calibrate`')
+    if document.word('model', ('homography', 'rig')) == 'homography':
+        return HomographyRig(tuple(_size(document.section(name)) for name in CAMERAS),
+                             document.numbers('homography', 3, 3))
+    cameras = [_camera(document.section(name), f'{path}: {name}.') for name in CAMERAS]
+    return CameraRig(*cameras, _rotation(document), document.numbers('translation_m', 3))
 
 
 def _numbers(array: np.ndarray) -> list[float]:
     return [float(value) for value in np.asarray(array, np.float64).ravel()]
 
 
-def _size(section: Mapping[str, Any]) -> Size:
-    size = int(section['width']), int(section['height'])
-    if min(size) < 1:
-        raise InputError(f'size is {size[0]}x{size[1]}; it must be at least 1x1')
-    return size
+def _size(section: Fields) -> Size:
+    return section.whole('width'), section.whole('height')
 
 
-def _matrix(values: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
-    array = np.asarray(values, np.float64)
-    if array.size != math.prod(shape):
-        raise InputError(f'{name} has {array.size} numbers; it takes {math.prod(shape)}')
-    if not np.isfinite(array).all():
-        raise InputError(f'{name} is {array.ravel().tolist()}; its numbers must be finite')
-    return array.reshape(shape)
-
-
-def _rotation(values: Any) -> np.ndarray:
-    rotation = _matrix(values, (3, 3), 'rotation')
+def _rotation(document: Fields) -> np.ndarray:
+    rotation = document.numbers('rotation', 3, 3)
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(
             rotation) < 0:
-        raise InputError(f'rotation is {rotation.ravel().tolist()}; it must be a rotation matrix')
+        raise document.error('rotation', rotation.ravel().tolist(), 'it must be a rotation matrix')
     return rotation
 
 
-def _camera(section: Mapping[str, Any], name: str) -> Camera:
-    return checked_camera(name, _size(section), section['camera_matrix'],
-                          section['distortion_coefficients'], section['distortion_model'])
+def _camera(section: Fields, where: str) -> Camera:
+    return checked_camera(Camera(
+        _size(section), section.numbers('camera_matrix', 3, 3),
+        section.numbers('distortion_coefficients'),
+        section.word('distortion_model', tuple(DISTORTION_SIZES))), where)
 
 
-def checked_camera(name: str, size: Size, matrix: Any, distortion: Any, model: str) -> Camera:
-    """Make a camera of numbers from elsewhere.
+def checked_camera(camera: Camera, where: str = '') -> Camera:
+    """Check a camera whose numbers come from elsewhere.
 
-    :param matrix: K, nine numbers.
-    :param distortion: D of the model.
+    :param where: put before the name of what is wrong.
     :raises InputError: where they cannot be.
     """
-    if model not in DISTORTION_SIZES:
-        raise InputError(f'distortion_model of {name} is {model!r}; it must be one of '
-                         f'{", ".join(DISTORTION_SIZES)}')
-    matrix = _matrix(matrix, (3, 3), f'camera_matrix of {name}')
-    if min(matrix[0, 0], matrix[1, 1]) <= 0:
-        raise InputError(f'focal lengths of {name} are {matrix[0, 0]:g} and {matrix[1, 1]:g}; '
-                         'they must be above 0')
-    distortion = np.asarray(distortion, np.float64).ravel()
-    if distortion.size not in DISTORTION_SIZES[model] or not np.isfinite(distortion).all():
-        raise InputError(f'distortion_coefficients of {name} are {distortion.tolist()}; {model} '
-                         f'takes {" or ".join(map(str, DISTORTION_SIZES[model]))} finite numbers')
-    return Camera(size, matrix, distortion, model)
+    if camera.model not in DISTORTION_SIZES:
+        raise InputError(f'{where}distortion_model is {camera.model!r}; it must be '
+                         f'{" or ".join(DISTORTION_SIZES)}')
+    matrix, distortion = camera.matrix, camera.distortion
+    if not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0:
+        raise InputError(f'{where}camera_matrix is {matrix.ravel().tolist()}; its numbers must be '
+                         'finite, and both focal lengths above 0')
+    if distortion.size not in DISTORTION_SIZES[camera.model] or not np.isfinite(distortion).all():
+        raise InputError(f'{where}distortion_coefficients are {distortion.tolist()}; '
+                         f'{camera.model} takes '
+                         f'{" or ".join(map(str, DISTORTION_SIZES[camera.model]))} finite numbers')
+    return camera

@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from ruamel.yaml import YAML, YAMLError
-
 from dig2dig_ros.bag.storage import TYPES
-from dig2dig_ros.errors import InputError
+from dig2dig_ros.fields import Fields
 
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 
@@ -15,24 +12,15 @@ CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 def read_camera_info(path: Path, header: Any) -> Any:
     """Make a sensor_msgs/CameraInfo of a camera_calibration YAML file.
 
-    :raises InputError: where the file is missing or lacks what a calibration has.
+    :raises InputError: where the file is missing, or lacks what a calibration has; it names the
+        key.
     """
-    try:
-        content = YAML(typ='safe').load(path)
-        matrices = {short: np.array(content[long]['data'], np.float64) for short, long in (
-            ('d', 'distortion_coefficients'), ('k', 'camera_matrix'),
-            ('r', 'rectification_matrix'), ('p', 'projection_matrix'))}
-        sizes = {short: matrices[short].size for short in 'krp'}
-        if sizes != {'k': 9, 'r': 9, 'p': 12}:
-            raise InputError(f'{path}: matrices have {sizes} numbers; k and r take 9, p 12')
-        return TYPES.types[CAMERA_INFO](
-            header, int(content['image_height']), int(content['image_width']),
-            content['distortion_model'], **matrices, binning_x=0, binning_y=0,
-            roi=TYPES.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False))
-    except OSError as error:
-        raise InputError(f'{path} cannot be read: {error.strerror}') from error
-    except (YAMLError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f'{path} is no camera calibration; give the YAML file that '
-                         f'camera_calibration writes ({error!r})') from error
+    content = Fields.of_file(path, 'YAML file', 'camera_calibration')
+    matrices = {short: content.section(long).numbers('data', *shape).ravel()
+                for short, long, shape in (
+                    ('d', 'distortion_coefficients', ()), ('k', 'camera_matrix', (3, 3)),
+                    ('r', 'rectification_matrix', (3, 3)), ('p', 'projection_matrix', (3, 4)))}
+    return TYPES.types[CAMERA_INFO](
+        header, content.whole('image_height'), content.whole('image_width'),
+        content.word('distortion_model'), **matrices, binning_x=0, binning_y=0,
+        roi=TYPES.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False))

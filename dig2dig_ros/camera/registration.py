@@ -27,9 +27,11 @@ class Registration:
 
     Attributes:
         sizes: (width, height) of infrared and of visible that it is made for; None: any.
+        origin: what these sizes come from, for errors.
     """
 
     sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+    origin = 'the calibration'
 
     def __init__(self, homography: Sequence[float] | np.ndarray = IDENTITY) -> None:
         """Check and keep the homography.
@@ -73,7 +75,7 @@ class Registration:
         for name, made, given in zip(CAMERAS, self.sizes or (), (infrared, visible), strict=False):
             if made != given:
                 raise InputError(
-                    f'{name} images are {given[0]}x{given[1]}, the calibration is for '
+                    f'{name} images are {given[0]}x{given[1]}, {self.origin} is for '
                     f'{made[0]}x{made[1]}; calibrate at the resolution that the camera sends')
 
     def apply(self, infrared: np.ndarray,

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from dig2dig_ros.alignment.rig import CameraRig, HomographyRig, read_rig
+from dig2dig_ros.alignment.rig import CameraRig, read_rig
 from dig2dig_ros.camera.registration import IDENTITY, Registration
 from dig2dig_ros.camera.rig_registration import RigRegistration
 from dig2dig_ros.errors import InputError
@@ -69,8 +69,10 @@ class RegistrationSettings:
         if self.model not in ('auto', kind):
             raise InputError(f'{self.calibration} holds a {kind}, registration.model is '
                              f'{self.model}; it must be {kind} or auto')
-        if isinstance(rig, HomographyRig):
-            registration = Registration(rig.homography)
-            registration.sizes = rig.sizes
-            return registration
-        return RigRegistration(rig, self.distance_m)
+        try:
+            made = (RigRegistration(rig, self.distance_m) if kind == 'rig'
+                    else Registration(rig.homography))
+        except InputError as error:
+            raise InputError(f'{self.calibration}: {error}') from error
+        made.sizes, made.origin = rig.sizes, self.calibration
+        return made
