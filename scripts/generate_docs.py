@@ -5,13 +5,13 @@ of date. Needs rclpy, as `scripts/setup_venv.sh` brings it.
 """
 
 import argparse
-import re
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dig2dig_ros.evaluation.pages import fill, markdown_table
 from dig2dig_ros.option import Option
 from dig2dig_ros.ros import synthetic_cameras
 from dig2dig_ros.ros.node.parameters import PARAMETERS
@@ -49,23 +49,16 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ['---'] * len(head), *rows]
-    return '\n'.join('| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |'
-                     for line in lines)
-
-
 def parameter_table(rows: Sequence[Option]) -> str:
     """What a node can be set to."""
-    return table(('parameter', 'type', 'default', 'allowed', 'changes', 'meaning'), (
+    return markdown_table(('parameter', 'type', 'default', 'allowed', 'changes', 'meaning'), (
         (f'`{row.name}`', row.type_name, f'`{text(row.default)}`', row.within, row.changes,
          row.help) for row in rows))
 
 
 def settings_table() -> str:
     """What a fusion can be set to."""
-    return table(('setting', 'type', 'default', 'allowed', 'meaning'), (
+    return markdown_table(('setting', 'type', 'default', 'allowed', 'meaning'), (
         (f'`{option.name}`', option.type_name,
          '' if option.default is None else f'`{text(option.default)}`', option.within,
          option.help) for option in OPTIONS))
@@ -82,7 +75,7 @@ def presets_table() -> str:
             columns[f'`{name}`'] = FusionSettings.preset(name)
     papers = {field: data.metadata['paper']
               for field, data in FusionSettings.__dataclass_fields__.items()}
-    return table(('setting', *columns, 'the paper'), (
+    return markdown_table(('setting', *columns, 'the paper'), (
         (f'`{name}`', *(text(getattr(settings, name)) for settings in columns.values()),
          paper or 'silent') for name, paper in papers.items()))
 
@@ -103,16 +96,6 @@ def configuration() -> str:
             subsequent_indent=f'{indent}# ', break_on_hyphens=False)
         lines.append(f'{indent}{name}: {text(row.default)}')
     return YAML_HEAD + '\n'.join(lines) + '\n' + YAML_TAIL
-
-
-def fill(page: str, name: str, content: str) -> str:
-    """Replace what stands between the markers of a table."""
-    pattern = rf'(<!-- {name} -->\n).*?(<!-- /{name} -->)'
-    filled, count = re.subn(
-        pattern, lambda match: f'{match[1]}{content}\n{match[2]}', page, flags=re.DOTALL)
-    if count != 1:
-        raise SystemExit(f'a page has {count} times the markers of {name}')
-    return filled
 
 
 def generated() -> dict[Path, str]:

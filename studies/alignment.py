@@ -9,7 +9,6 @@ method says of the pair before the warp ("own").
 
 import argparse
 import json
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +29,7 @@ from dig2dig_ros.alignment.search import similarity
 from dig2dig_ros.alignment.targets import Target, find
 from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.rig_registration import RigRegistration
+from dig2dig_ros.evaluation.pages import fill
 from dig2dig_ros.images import in_grey, match_folders, read_image, to_8_bit
 from dig2dig_ros.synthetic.rig_view import street_rig
 from dig2dig_ros.synthetic.street import StreetScene
@@ -256,9 +256,7 @@ def main() -> None:
             continue
         result[part] = PARTS[part](arguments.data)
         document.write_text(json.dumps(result, indent=1) + '\n')
-        parts = re.split(r'(?<=<!-- measured -->\n).*?(?=\n<!-- /measured -->)',
-                         page.read_text(), flags=re.S)
-        page.write_text(table(result).join(parts))
+        page.write_text(fill(page.read_text(), 'measured', table(result)))
     print(table(result))
 
 

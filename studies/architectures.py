@@ -21,10 +21,11 @@ from candidate_report import plot, tables
 from candidate_times import times
 from candidate_training import CPU, denoising, held_out, trained
 from candidates import CANDIDATES, EXTRA, FIRST, network
-from regenerate import DOCS, HERE, fill
+from regenerate import DOCS, HERE
 
 from dig2dig_ros.evaluation.benchmark import device_name
 from dig2dig_ros.evaluation.documents import write_json
+from dig2dig_ros.evaluation.pages import fill
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.checkpoint import EMBEDDED
 from dig2dig_ros.prior.crops import CropSampler

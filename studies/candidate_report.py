@@ -5,6 +5,8 @@ from pathlib import Path
 import matplotlib
 from candidates import CANDIDATES, EXTRA, Run, Sketch
 
+from dig2dig_ros.evaluation.pages import markdown_table
+
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first: no display needed)
 
@@ -21,47 +23,46 @@ def tables(timed: dict, quality: dict) -> str:
 def time_table(timed: dict) -> str:
     """Milliseconds of processor time with one thread, and with two."""
     one, two = (timed[threads] for threads in '12')
-    lines = ['| candidate | widths | blocks | patch, stem | kernel | bf16 | int8 | int8 to small '
-             '| bf16 to tiny | two threads: bf16 | int8 |', '|' + ' --- |' * 11]
+    rows = []
     for name, candidate in CANDIDATES.items():
         sketched = candidate if isinstance(candidate, Sketch) else Sketch(
             candidate.widths, candidate.blocks)
         work = [one[name][precision]['processor'] for precision in PRECISIONS]
-        cells = [name, _dashed(sketched.widths), _dashed(sketched.blocks),
-                 f'{sketched.patch}, {sketched.patch * sketched.stem}',
-                 '3 x 3' if sketched.kernel == 3 else f'depthwise {sketched.kernel}',
-                 *(f'{ms:.1f}' for ms in work),
-                 f'{work[1] / one["small"]["int8"]["processor"]:.2f}',
-                 f'{work[0] / one["tiny"]["bf16"]["processor"]:.2f}',
-                 *(f'{two[name][precision]["processor"]:.1f}' if name in two else '–'
-                   for precision in PRECISIONS)]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        rows.append((
+            name, _dashed(sketched.widths), _dashed(sketched.blocks),
+            f'{sketched.patch}, {sketched.patch * sketched.stem}',
+            '3 x 3' if sketched.kernel == 3 else f'depthwise {sketched.kernel}',
+            *(f'{ms:.1f}' for ms in work),
+            f'{work[1] / one["small"]["int8"]["processor"]:.2f}',
+            f'{work[0] / one["tiny"]["bf16"]["processor"]:.2f}',
+            *(f'{two[name][precision]["processor"]:.1f}' if name in two else '–'
+              for precision in PRECISIONS)))
+    return markdown_table(
+        ('candidate', 'widths', 'blocks', 'patch, stem', 'kernel', 'bf16', 'int8',
+         'int8 to small', 'bf16 to tiny', 'two threads: bf16', 'int8'), rows)
 
 
 def level_table(quality: dict) -> str:
     """Denoising in dB by level, the mean over all held-out images."""
     levels = list(next(iter(quality.values()))['denoising_psnr_db']['all'])
-    lines = [f'| trained | processor s | {" | ".join(f"t = {level}" for level in levels)} |',
-             '|' + ' --- |' * (2 + len(levels))]
+    rows = []
     for key, entry in quality.items():
         found = entry['denoising_psnr_db']['all']
-        cells = [key, str(entry.get('processor_s', '–')),
-                 *(f'{found[level]:.1f}' for level in levels)]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        rows.append((key, str(entry.get('processor_s', '–')),
+                     *(f'{found[level]:.1f}' for level in levels)))
+    return markdown_table(
+        ('trained', 'processor s', *(f't = {level}' for level in levels)), rows)
 
 
 def kind_table(quality: dict) -> str:
     """Denoising in dB by camera and time of day, at two levels."""
     kinds = [kind for kind in next(iter(quality.values()))['denoising_psnr_db'] if kind != 'all']
-    lines = [f'| dB at t = {" / ".join(BY_KIND)} | {" | ".join(kinds)} |',
-             '|' + ' --- |' * (1 + len(kinds))]
+    rows = []
     for key, entry in quality.items():
         found = entry['denoising_psnr_db']
-        cells = [' / '.join(f'{found[kind][level]:.1f}' for level in BY_KIND) for kind in kinds]
-        lines.append('| ' + ' | '.join([key, *cells]) + ' |')
-    return '\n'.join(lines)
+        rows.append((key, *(' / '.join(f'{found[kind][level]:.1f}' for level in BY_KIND)
+                            for kind in kinds)))
+    return markdown_table((f'dB at t = {" / ".join(BY_KIND)}', *kinds), rows)
 
 
 def plot(path: Path, timed: dict, quality: dict, steps: int) -> None:

@@ -13,7 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from regenerate import DOCS, HERE, fill
+from regenerate import DOCS, HERE
+
+from dig2dig_ros.evaluation.pages import fill, markdown_table
 
 FOLDER = HERE / 'performance'
 RUNS = 2
@@ -68,23 +70,21 @@ def main() -> int:
 
 def live() -> str:
     """The embedded priors on free cores, as Markdown."""
-    lines = ['| what | size | calls | fps | p50 / p90 / p99 ms | upload / DIG / sampling / '
-             'download ms | MB |', '|' + '---|' * 7]
+    rows = []
     for name, (what, options) in LIVE.items():
         found = measure(name, options)
         if found['latency_budget_ms']:
             what += f' (it ran {found["running"]})'
         stages = ' / '.join(f'{ms:.0f}' for ms in found['stages_ms'].values())
-        lines.append(f'| {what} | {found["size"]} | {found["network_calls"]} | '
-                     f'{found["fps"]:.1f} | {percentiles(found)} | {stages} | '
-                     f'{found["peak_memory_mb"]:.0f} |')
-    return '\n'.join(lines)
+        rows.append((what, found['size'], str(found['network_calls']), f'{found["fps"]:.1f}',
+                     percentiles(found), stages, f'{found["peak_memory_mb"]:.0f}'))
+    return markdown_table(('what', 'size', 'calls', 'fps', 'p50 / p90 / p99 ms',
+                           'upload / DIG / sampling / download ms', 'MB'), rows)
 
 
 def shared() -> str:
     """OpenVINO and torch, with both cores free and beside a busy process, as Markdown."""
-    lines = [f'| small, {SIZES[0]} | cores free, p50 / p90 / p99 ms | one busy process |',
-             '|' + '---|' * 3]
+    rows = []
     for name, (what, options) in SHARED.items():
         for prefix, runtime, before in ('', 'OpenVINO', ''), ('torch-', 'torch', WITHOUT_OPENVINO):
             free = measure(prefix + name, options, before) if before else read(name)
@@ -93,9 +93,9 @@ def shared() -> str:
                     loaded = measure(f'busy-{prefix}{name}', options, before)
                 finally:
                     busy.kill()
-            lines.append(
-                f'| {what}, {runtime} | {percentiles(free)} | {percentiles(loaded)} |')
-    return '\n'.join(lines)
+            rows.append((f'{what}, {runtime}', percentiles(free), percentiles(loaded)))
+    return markdown_table(
+        (f'small, {SIZES[0]}', 'cores free, p50 / p90 / p99 ms', 'one busy process'), rows)
 
 
 def measure(name: str, options: tuple[str, ...], before: str = '') -> dict:

@@ -17,7 +17,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-from regenerate import DEV_SETS, DOCS, HERE, fill, link_pairs
+from regenerate import DEV_SETS, DOCS, HERE, link_pairs
 from tqdm import tqdm
 
 from dig2dig_ros.engine import FusionEngine, FusionSettings
@@ -27,6 +27,7 @@ from dig2dig_ros.evaluation.benchmark import device_name, run_benchmark
 from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.evaluate import mean_scores
 from dig2dig_ros.evaluation.metrics import measure
+from dig2dig_ros.evaluation.pages import fill, markdown_table
 from dig2dig_ros.evaluation.study import choose, read_pair
 from dig2dig_ros.images import match_folders, write_image
 from dig2dig_ros.prior import load_prior
@@ -135,9 +136,7 @@ def plot(path: Path, found: dict) -> None:
 def table(found: dict) -> str:
     """A line for each prior, as Markdown."""
     low = [level for level in LEVELS if level <= FusionSettings.t_max]
-    lines = ['| prior | one-pass ms | DIG-15 ms | denoising dB, t <= '
-             f'{FusionSettings.t_max} | above | DIG, r | ' + ' | '.join(METRICS) + ' |',
-             '|' + ' --- |' * (6 + len(METRICS))]
+    rows = []
     for name, prior in found.items():
         cells = [name, *(f'{prior["ms"][mode]:.0f}' for mode in MODES)]
         if 'fusion' in prior:
@@ -149,8 +148,10 @@ def table(found: dict) -> str:
                       for metric in METRICS]
         else:
             cells += ['–'] * (3 + len(METRICS))
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        rows.append(cells)
+    return markdown_table(
+        ('prior', 'one-pass ms', 'DIG-15 ms', f'denoising dB, t <= {FusionSettings.t_max}',
+         'above', 'DIG, r', *METRICS), rows)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,6 @@ replaced. Finished cells are kept under --work, so an interrupted run goes on wh
 import argparse
 import csv
 import json
-import re
 import shutil
 import sys
 from collections import defaultdict
@@ -22,6 +21,7 @@ import numpy as np
 from dig2dig_ros.cli import main as dig2dig
 from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
 from dig2dig_ros.evaluation.metrics import luminance
+from dig2dig_ros.evaluation.pages import fill, markdown_table
 from dig2dig_ros.evaluation.study import choose
 from dig2dig_ros.evaluation.tables import markdown
 from dig2dig_ros.images import images_by_stem, match_folders, read_image, write_image
@@ -156,19 +156,10 @@ def people(data: Path, sources: list[str], shipped: Path, work: Path) -> str:
     fused = [f'--fused={view}={folder}' for view, folder in views.items()]
     run(['detect-check', '--model', str(data / 'detector/FastestDet.onnx'), *sources, *fused,
          '--json', str(output)])
-    lines = ['| view | people | mean confidence | images with people |', '|' + ' --- |' * 4]
-    for view, found in json.loads(output.read_text())['people'].items():
-        lines.append(f'| {view} | {found["found"]} | {found["mean_confidence"]:.3f} '
-                     f'| {found["images_with_people"]} |')
-    return '\n'.join(lines)
-
-
-def fill(text: str, name: str, content: str) -> str:
-    """Replace what stands between the markers of a table."""
-    pattern = rf'(<!-- {name} -->\n).*?(<!-- /{name} -->)'
-    if not re.search(pattern, text, re.DOTALL):
-        raise SystemExit(f'the page has no markers for {name}')
-    return re.sub(pattern, lambda match: f'{match[1]}{content}\n{match[2]}', text, flags=re.DOTALL)
+    return markdown_table(('view', 'people', 'mean confidence', 'images with people'), (
+        (view, str(found['found']), f'{found["mean_confidence"]:.3f}',
+         str(found['images_with_people']))
+        for view, found in json.loads(output.read_text())['people'].items()))
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ import pytest
 
 from dig2dig_ros.cli import main
 from dig2dig_ros.evaluation.metrics import measure
+from dig2dig_ros.evaluation.pages import fill, markdown_table
 from dig2dig_ros.evaluation.tables import comparison, markdown, ranks
 
 
@@ -130,6 +131,18 @@ def test_marks_of_the_tables():
     assert comparison(methods).splitlines()[1].split()[2:] == ['4.0', '2.0*', '3.0+']
     assert markdown(methods, 'l', ['MSE']).splitlines()[2:] == [
         '| a | 4.0 |', '| b | **2.0** |', '| c | *3.0* |']
+
+
+def test_a_table_fills_its_place_in_a_page():
+    table = markdown_table(('a', 'b'), [('x|y', r'\1')])
+    assert table == '| a | b |\n| --- | --- |\n| x\\|y | \\1 |'
+    page = 'before\n<!-- c (d) -->\nold\n<!-- /c (d) -->\nafter\n'
+    assert fill(page, 'c (d)', table) == page.replace('old', table)
+    for other in ('c', 'd'):
+        with pytest.raises(ValueError, match=f'0 times the place {other}'):
+            fill(page, other, table)
+    with pytest.raises(ValueError, match='2 times'):
+        fill(2 * page, 'c (d)', table)
 
 
 def test_a_missing_extra_is_named_in_one_line(folders, monkeypatch, capsys):

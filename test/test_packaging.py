@@ -1,6 +1,8 @@
 """What is installed, what is declared, and what runs a node."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from test_architecture import imports
 
 pytest.importorskip('setuptools', reason='setuptools is not installed: pip install setuptools')
 
@@ -50,19 +53,51 @@ def test_scripts_run_in_the_python_of_the_environment(installed):
         assert path.read_text(encoding='utf-8').splitlines()[0] == '#!/usr/bin/env python3'
 
 
-def test_the_package_declares_what_the_code_imports():
+# What a module's package is called, where it bears another name than the module.
+DISTRIBUTIONS = {'cv2': 'opencv-python-headless', 'ruamel': 'ruamel.yaml', 'tf2_ros': 'tf2_ros_py',
+                 'skimage': 'scikit-image', 'upath': 'universal_pathlib', 'yaml': 'PyYAML'}
+# Left out with a word where nobody has installed it, see dig2dig_ros/evaluation/perceptual.py.
+UNDECLARED = {'torchmetrics'}
+# Run by a launch file or by `ros2 launch`, not imported.
+RUN = {'ros2launch', 'rviz2'}
+
+
+def exec_depends():
     tree = ElementTree.parse(ROOT / 'package.xml')
-    declared = {element.text for element in tree.findall('exec_depend')}
-    assert {'cv_bridge', 'vision_msgs', 'rviz2', 'python3-torch', 'launch_ros'} <= declared
+    return {element.text for element in tree.findall('exec_depend')}
+
+
+def required_by_setup():
+    """Names of the packages in setup.py."""
+    tree = ast.parse((ROOT / 'setup.py').read_text(encoding='utf-8'))
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    found = (re.match(r'([\w.-]+)(\[\w+\])?[=>]=', str(text)) for text in texts)
+    return {match[1] for match in found if match}
+
+
+def imported():
+    """Packages from elsewhere that the code and the launch files import."""
+    files = [*(ROOT / 'dig2dig_ros').rglob('*.py'), *(ROOT / 'launch').rglob('*.py')]
+    names = {name for path in files for name in imports(path)}
+    return {DISTRIBUTIONS.get(name, name)
+            for name in names - sys.stdlib_module_names - {'dig2dig_ros'}}
+
+
+def test_every_import_is_declared():
+    assert imported() - exec_depends() - required_by_setup() == UNDECLARED
+    assert {'rclpy', 'tf2_ros_py', 'vision_msgs', 'PyYAML', 'torch'} <= imported()
+
+
+def test_every_ros_package_declared_is_used():
+    assert {name for name in exec_depends() if not name.startswith('python3-')} == (
+        imported() & exec_depends()) | RUN
+
+
+def test_the_package_says_whose_it_is():
+    tree = ElementTree.parse(ROOT / 'package.xml')
     assert tree.find('license').text == 'Apache-2.0'
     assert tree.find('url').get('type') == 'website'
     assert tree.find('author').text
-    text = ''.join(path.read_text(encoding='utf-8')
-                   for path in (ROOT / 'dig2dig_ros').rglob('*.py'))
-    for message_package in ('builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs',
-                            'lifecycle_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'sensor_msgs',
-                            'std_msgs', 'vision_msgs'):
-        assert f'from {message_package}.' not in text or message_package in declared
 
 
 def test_the_containers_are_the_ones_that_the_files_describe():

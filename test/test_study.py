@@ -88,6 +88,8 @@ def test_a_preset_is_the_base_of_every_cell_that_names_none(tmp_path):
     ('cells: {a: {steps: 0}}', 'steps is 0'),
     ('axes: {steps: 15}', 'axis steps is 15; it must be a list'),
     ('curves: {level: 3}', 'level'),
+    ('cells: {l1/l2: {}, l1 l2: {}}', "'l1/l2' and 'l1 l2' would both lie in the folder l1_l2"),
+    ('cells: {..: {}}', "cell '..' cannot name a folder"),
 ])
 def test_a_bad_grid_is_named_with_its_fault(tmp_path, text, complaint):
     with pytest.raises(InputError, match=rf'grid\.yaml.*{complaint}'):

@@ -2,7 +2,8 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,29 @@ def _grid(content: Any, stem: str, preset: str | None, device: str) -> Grid:
     wanted = _combinations(content.get('axes') or {}) | (content.get('cells') or {})
     cells = {str(name): _settings({'preset': preset, **base, **(changes or {})}, device)
              for name, changes in wanted.items()}
+    _check_folders(cells)
     curves = Curves(**content['curves']) if 'curves' in content else None
     if not cells and not curves:
         raise InputError('declares no cells; give axes, cells or curves')
     return Grid(content.get('title', stem), cells, curves)
+
+
+def cell_folder(name: str) -> str:
+    """Name of the folder that holds a cell's images."""
+    return re.sub(r'[^\w.+-]+', '_', name)
+
+
+def _check_folders(cells: Iterable[str]) -> None:
+    """One cell would take the images and scores of another for its own."""
+    owners: dict[str, str] = {}
+    for name in cells:
+        folder = cell_folder(name)
+        if folder in ('', '.', '..'):
+            raise InputError(f'cell {name!r} cannot name a folder; give it a letter or digit')
+        if folder in owners:
+            raise InputError(f'cells {owners[folder]!r} and {name!r} would both lie in the folder '
+                             f'{folder}; rename one')
+        owners[folder] = name
 
 
 def _combinations(axes: Mapping[str, list]) -> dict[str, dict]:

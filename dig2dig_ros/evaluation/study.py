@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import statistics
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from dig2dig_ros.engine.engine import check_sources
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
+from dig2dig_ros.evaluation.grid import cell_folder
 from dig2dig_ros.evaluation.metrics import check_size, measure
 from dig2dig_ros.evaluation.video import StreamMeter
 from dig2dig_ros.images import read_image, to_8_bit, write_image
@@ -119,7 +119,7 @@ class Study:
                 for stem, scores in content['per_image'].items()}
 
     def _place(self, name: str) -> Path:
-        return self.folder / re.sub(r'[^\w.+-]+', '_', name)
+        return self.folder / cell_folder(name)
 
     def _record(self, settings: FusionSettings) -> dict:
         return {'settings': dataclasses.asdict(settings), 'identity': self.identity,

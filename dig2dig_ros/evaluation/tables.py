@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dig2dig_ros.evaluation.metrics import LOWER_IS_BETTER
+from dig2dig_ros.evaluation.pages import markdown_table
 from dig2dig_ros.locations import write_text
 
 Scores = Mapping[str, float]
@@ -60,8 +61,7 @@ def align(rows: Sequence[Sequence[str]]) -> str:
 
 def markdown(methods: Mapping[str, Scores], corner: str, metrics: Sequence[str]) -> str:
     """Markdown table, one method a line, best bold and second best in italics."""
-    lines = [f'| {corner} | ' + ' | '.join(_arrow(metric) for metric in metrics) + ' |',
-             '|' + ' --- |' * (len(metrics) + 1)]
+    rows = []
     place = {metric: ranks(methods, metric) for metric in metrics}
     marks = {1: '**', 2: '*'}
     for method, scores in methods.items():
@@ -69,8 +69,8 @@ def markdown(methods: Mapping[str, Scores], corner: str, metrics: Sequence[str])
         for metric in metrics:
             mark = marks.get(place[metric].get(method), '') if len(methods) > 1 else ''
             cells.append(f'{mark}{format_value(metric, scores[metric])}{mark}')
-        lines.append(f'| {method} | ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        rows.append([method, *cells])
+    return markdown_table([corner, *map(_arrow, metrics)], rows)
 
 
 def write_csv(path: Path, per_image: Mapping[str, Mapping[str, Scores]]) -> None:

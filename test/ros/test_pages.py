@@ -19,8 +19,7 @@ from dig2dig_ros.ros.node.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / 'docs'
-PAGES = [ROOT / 'README.md', *sorted((DOCS / 'tutorials').glob('*.md')), *(
-    DOCS / f'{name}.md' for name in ('endurance', 'middleware', 'node', 'troubleshooting'))]
+PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(DOCS.rglob('*.md'))]
 BY_NAME = pytest.mark.parametrize('page', PAGES, ids=[path.stem for path in PAGES])
 NODE = {row.name: row for row in PARAMETERS}
 OTHERS = {row.name for row in (*synthetic_cameras.PARAMETERS, *detector_node.PARAMETERS)}
