@@ -26,9 +26,12 @@ from sensor_msgs.msg import CameraInfo, Image
 from dig2dig_ros.camera.encodings import read_pixels
 from dig2dig_ros.ros.messages import ImageWriter
 
-SETTLING_S = 0.3
-REPEAT_S = 5.0
-NO_TRANSITION = ChangeState.Request(transition=Transition(label='none'))
+REPEAT_S = 0.05
+# By a request of no effect, repeated, client and service get to know each other.
+GREETINGS = {ChangeState: ChangeState.Request(transition=Transition(label='none')),
+             GetParameters: GetParameters.Request(), GetState: GetState.Request(),
+             SetParameters: SetParameters.Request(),
+             SetParametersAtomically: SetParametersAtomically.Request()}
 STAND_IN = [sys.executable, str(Path(__file__).with_name('stand_in_node.py'))]
 SECOND_NS = 1_000_000_000
 
@@ -122,34 +125,32 @@ class Bench:
             self.heard[name] for name in outputs or ('fused/image',)), 'outputs')
 
     def call(self, service_type, name, request):
-        """Call a service and wait for its answer.
+        """Call a service once, and wait for its answer."""
+        future = self._client(service_type, name).call_async(request)
+        self.spin_until(future.done, f'an answer of {name}')
+        return future.result()
+
+    def _client(self, service_type, name):
+        """Return a client, made once, that its service knows.
 
         A client knows when it has found the service, not when the service has found it; an
-        answer sent before that is lost ("failed to send response" in the service's log). So a
-        new client waits a little, and asks again; asking twice must do no harm.
+        answer sent before that is lost ("failed to send response" in the service's log).
         """
         if name not in self._clients:
-            self._clients[name] = self.node.create_client(service_type, name)
-            self.spin_until(self._clients[name].service_is_ready, f'the service {name}')
-            self._spin_for(SETTLING_S)
-        client = self._clients[name]
-        self.spin_until(client.service_is_ready, f'the service {name}')
-        futures = [client.call_async(request)]
-        asked_s = time.monotonic()
+            client = self._clients[name] = self.node.create_client(service_type, name)
+            self.spin_until(client.service_is_ready, f'the service {name}')
+            greetings, greeted_s = [], 0.0
 
-        def answered():
-            nonlocal asked_s
-            if time.monotonic() > asked_s + REPEAT_S:
-                futures.append(client.call_async(request))
-                asked_s = time.monotonic()
-            return any(future.done() for future in futures)
+            def answered():
+                nonlocal greeted_s
+                if time.monotonic() > greeted_s + REPEAT_S * len(greetings):
+                    greetings.append(client.call_async(GREETINGS[service_type]))
+                    greeted_s = time.monotonic()
+                return any(greeting.done() for greeting in greetings)
 
-        self.spin_until(answered, f'an answer of {name}')
-        return next(future.result() for future in futures if future.done())
-
-    def _spin_for(self, seconds):
-        end_s = time.monotonic() + seconds
-        self.spin_until(lambda: time.monotonic() > end_s)
+            self.spin_until(answered, f'any answer of {name}')
+        self.spin_until(self._clients[name].service_is_ready, f'the service {name}')
+        return self._clients[name]
 
     def set_parameters(self, node='fusion_node', atomically=False, **values):
         """Set parameters (dots written as __); return the reasons of refusal, empty if none."""
@@ -175,17 +176,10 @@ class Bench:
         return answer.result().success
 
     def change_state_later(self, transition_id, node='fusion_node'):
-        """Ask for a transition; return the future of the answer.
-
-        It can be asked for only once: with one that does not exist, client and service get to
-        know each other.
-        """
-        name = f'{node}/change_state'
-        if name not in self._clients:
-            self.call(ChangeState, name, NO_TRANSITION)
+        """Ask for a transition; return the future of the answer."""
         request = ChangeState.Request()
         request.transition.id = transition_id
-        return self._clients[name].call_async(request)
+        return self._client(ChangeState, f'{node}/change_state').call_async(request)
 
     def state(self, node='fusion_node'):
         """Return the label of the lifecycle state."""

@@ -1,6 +1,7 @@
 """The fusion node with a stand-in for the engine: the mean of the cameras, slow or failing.
 
-Everything else is the real node, run as a process by the tests.
+Everything else is the real node, run as a process by the tests. Only it reports more often, so
+that the tests need not wait for what it says.
 """
 
 import argparse
@@ -11,8 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from dig2dig_ros.ros.node import engine_keeper
-from dig2dig_ros.ros.node.fusion_node import FusionNode
+from dig2dig_ros.ros.node import engine_keeper, fusion_node, inputs
 from dig2dig_ros.ros.spin import run
 
 CUDA_ERROR = ('CUDA error: an illegal memory access was encountered\n'
@@ -80,7 +80,9 @@ def main():
     parser.add_argument('--first-wait-s', type=float, default=engine_keeper.FIRST_WAIT_S)
     options, rest = parser.parse_known_args()
     engine_keeper.FIRST_WAIT_S = options.first_wait_s
-    return run(lambda: FusionNode(lambda values: MeanSession(options, values)),
+    fusion_node.DIAGNOSTICS_PERIOD_S = 0.1
+    inputs.REMIND_S = 0.5
+    return run(lambda: fusion_node.FusionNode(lambda values: MeanSession(options, values)),
                [sys.argv[0], *rest])
 
 
