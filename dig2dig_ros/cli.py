@@ -31,8 +31,9 @@ COMMANDS = {
 # them from elsewhere.
 EXTRAS = {
     'bag': ('rosbags', 'ruamel'),
-    'evaluation': ('matplotlib', 'onnxruntime', 'skimage', 'yaml'),
-    'ros': ('builtin_interfaces', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs'),
+    'evaluation': ('matplotlib', 'onnxruntime', 'pycocotools', 'skimage', 'yaml'),
+    'ros': ('builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'lifecycle_msgs',
+            'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs'),
 }
 
 # What a place that cannot be written answers: full, over quota, read-only, another user's.

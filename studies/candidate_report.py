@@ -7,8 +7,8 @@ from candidates import CANDIDATES, EXTRA, Run, Sketch
 
 from dig2dig_ros.evaluation.pages import markdown_table
 
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first: no display needed)
+matplotlib.use('Agg')  # before pyplot: no display is needed
+from matplotlib import pyplot as plt
 
 PRECISIONS = 'bf16', 'int8'
 # By camera and time of day: the two ends of the ladder.

@@ -37,8 +37,8 @@ from dig2dig_ros.prior.compact import seeded
 from dig2dig_ros.prior.image_folders import load_luminance
 from dig2dig_ros.prior.training import denoising_psnr
 
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first: no display needed)
+matplotlib.use('Agg')  # before pyplot: no display is needed
+from matplotlib import pyplot as plt
 
 LEVELS = dig_timesteps(15, 999, 2.0)
 METRICS = ('PSNR', 'SSIM', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD')

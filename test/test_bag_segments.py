@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from bag_content import content  # noqa: E402
+from bag_content import content
 
-from dig2dig_ros.bag import messages  # noqa: E402
-from dig2dig_ros.bag.fuse import Rig, fuse_bag  # noqa: E402
-from dig2dig_ros.bag.plan import plan_bag  # noqa: E402
-from dig2dig_ros.bag.segments import fuse_segment, join_segments  # noqa: E402
-from dig2dig_ros.bag.storage import TYPES, copy_connection, create_bag, open_bag  # noqa: E402
+from dig2dig_ros.bag import messages
+from dig2dig_ros.bag.fuse import Rig, fuse_bag
+from dig2dig_ros.bag.plan import plan_bag
+from dig2dig_ros.bag.segments import fuse_segment, join_segments
+from dig2dig_ros.bag.storage import TYPES, copy_connection, create_bag, open_bag
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.errors import InputError
 

@@ -5,12 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-from bag_content import content  # noqa: E402
+from bag_content import content
 
-from dig2dig_ros.bag import messages  # noqa: E402
-from dig2dig_ros.bag.storage import create_bag  # noqa: E402
+from dig2dig_ros.bag import messages
+from dig2dig_ros.bag.storage import create_bag
 from dig2dig_ros.cli import main
-from dig2dig_ros.fleet.bag_run import find_bags  # noqa: E402
+from dig2dig_ros.fleet.bag_run import find_bags
 
 FAST = ['--mode', 'one-pass', '--levels', '1', '--draws', '1', '--device', 'cpu',
         '--checkpoint', 'tiny']
@@ -72,11 +72,13 @@ def test_many_bags_become_what_serial_runs_make_of_them(bag, tmp_path, on_ray, c
     assert content(tmp_path / 'out/file') == content(tmp_path / 'serial')
 
 
-def test_what_is_there_is_not_written_over(bag, tmp_path, on_ray, capsys):
+def test_what_is_there_is_not_written_over(bag, tmp_path, capsys):
+    """Refused before a worker is asked for: nobody answers at that address."""
     shutil.copytree(bag, tmp_path / 'out')
-    assert fuse(bag, tmp_path / 'out', *on_ray) == 2
+    assert fuse(bag, tmp_path / 'out', '--ray', '127.0.0.1:1', '--segment', '1') == 2
     assert 'exists and was made from something else' in capsys.readouterr().err
     assert content(tmp_path / 'out') == content(bag)
+    assert [path.name for path in tmp_path.iterdir()] == ['out']
 
 
 def test_a_finished_segment_is_not_made_again(bag, tmp_path, on_ray, monkeypatch):

@@ -15,8 +15,6 @@ from dig2dig_ros.fleet.job import Bench, Item, Outcome, reason
 from dig2dig_ros.fleet.journal import FOLDER, Journal, journal
 from dig2dig_ros.fleet.options import RayOptions
 
-NO_RAY = 'Ray is not installed: pip install "dig2dig[cluster]"'
-
 
 @dataclasses.dataclass(frozen=True)
 class Deadly:

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dig2dig_ros.bag import messages  # noqa: E402
-from dig2dig_ros.bag.fuse import Rig, fuse_bag  # noqa: E402
-from dig2dig_ros.bag.storage import create_bag, open_bag  # noqa: E402
+from dig2dig_ros.bag import messages
+from dig2dig_ros.bag.fuse import Rig, fuse_bag
+from dig2dig_ros.bag.storage import create_bag, open_bag
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError

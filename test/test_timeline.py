@@ -27,3 +27,9 @@ def test_a_pause_shifts_what_is_to_come():
     assert not timeline.paused
     assert timeline.recorded_ns(205) == START_NS + 15
     assert timeline.due_ns(START_NS + 33) == 223
+
+
+def test_a_pause_can_begin_at_any_time_of_the_clock():
+    timeline = Timeline(START_NS, now_ns=-10)
+    timeline.toggle_pause(0)
+    assert timeline.recorded_ns(190) == START_NS + 10

@@ -33,5 +33,5 @@ class Timeline:
 
     def recorded_ns(self, now_ns: int) -> int:
         """Recorded time now."""
-        running_ns = (self._paused_ns or now_ns) - self._started_ns
-        return self._recorded_ns + round(running_ns * self._rate)
+        until_ns = now_ns if self._paused_ns is None else self._paused_ns
+        return self._recorded_ns + round((until_ns - self._started_ns) * self._rate)

@@ -11,8 +11,8 @@ from dig2dig_ros.evaluation.metrics import LOWER_IS_BETTER
 from dig2dig_ros.evaluation.study import Cell
 from dig2dig_ros.evaluation.tables import format_value
 
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt  # noqa: E402  (the backend comes first: no display needed)
+matplotlib.use('Agg')  # before pyplot: no display is needed
+from matplotlib import pyplot as plt
 
 SOURCE_COLOURS = ('#d9730d', '#1f6fb2', '#2a9d5c', '#8a4fbf')
 SHOWN = ('SSIM', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD', 'SD', 'ms')

@@ -19,6 +19,7 @@ from dig2dig_ros.fleet.bags import (
     merged,
     part_of,
     parts_of,
+    require_new,
     signature,
 )
 from dig2dig_ros.fleet.crew import crew
@@ -98,6 +99,11 @@ class BagRun:
             report = marked(target, text)
             if report:
                 self.reports[index] = report
+                continue
+            try:
+                require_new(target)  # before hours of work, not at their end
+            except InputError as error:
+                self.errors[index] = str(error)
             else:
                 self._left[index] = _Progress(Step(source, target, text))
 
@@ -107,8 +113,8 @@ class BagRun:
         :raises InputError: where no worker can start.
         """
         if self.reports:
-            print(f'{len(self.reports)} of {len(self.reports) + len(self._left)} were done '
-                  'already', file=sys.stderr)
+            count = len(self.reports) + len(self.errors) + len(self._left)
+            print(f'{len(self.reports)} of {count} were done already', file=sys.stderr)
         if not self._left:
             return
         # As many workers as there is room for: how many segments there are, plans will tell.

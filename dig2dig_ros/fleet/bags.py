@@ -182,15 +182,23 @@ def _local(source: Path) -> Iterator[Path]:
         yield copy
 
 
-@contextlib.contextmanager
-def _drafted(target: Path) -> Iterator[Path]:
-    """A place for a bag, which is moved to its own when it is whole.
+def require_new(target: Path) -> None:
+    """Keep what is there.
 
     :raises InputError: where something is there.
     """
     if target.exists():
         raise InputError(f'{target} exists and was made from something else or otherwise; give a '
                          'new folder for the bag')
+
+
+@contextlib.contextmanager
+def _drafted(target: Path) -> Iterator[Path]:
+    """A place for a bag, which is moved to its own when it is whole.
+
+    :raises InputError: where something is there.
+    """
+    require_new(target)
     if is_remote(target):
         with tempfile.TemporaryDirectory(prefix='dig2dig-bag-') as folder:
             draft = Path(folder) / target.name

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from dig2dig_ros.alignment.rig import CameraRig
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.images import match_folders, read_image
+from dig2dig_ros.images import in_colour, in_grey, match_folders, read_image
 from dig2dig_ros.synthetic.misalignment import ALIGNED, misaligned
 from dig2dig_ros.synthetic.street import SceneFrame, StreetScene
 
@@ -62,13 +61,10 @@ class Folder:
         self._pairs, _ = match_folders([folder / name for name in names])
 
     def frame(self, index: int, time_s: float) -> SceneFrame:
-        """Read one pair; grey visible images are made BGR."""
+        """Read one pair; grey visible images are made BGR, infrared keeps its depth."""
         _, paths = self._pairs[index % len(self._pairs)]
         infrared, visible = map(read_image, paths)
-        if infrared.ndim == 3:
-            infrared = cv2.cvtColor(infrared, cv2.COLOR_BGR2GRAY)
-        if visible.ndim == 2:
-            visible = cv2.cvtColor(visible, cv2.COLOR_GRAY2BGR)
+        infrared, visible = in_grey(infrared), in_colour(visible)
         if visible.dtype != np.uint8:
             visible = (visible >> 8).astype(np.uint8)
         return SceneFrame(misaligned(infrared, self._infrared_homography), visible, [])

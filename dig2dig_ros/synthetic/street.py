@@ -42,7 +42,7 @@ class SceneFrame:
     """One moment and the truth.
 
     Attributes:
-        infrared: H x W uint16 counts.
+        infrared: H x W uint16 counts; of a folder of pairs, uint8 or uint16 as its files are.
         visible: H x W x 3 BGR uint8.
         boxes: of the objects, in the visible image.
         depths_m: of the objects, before the visible camera; empty without a rig.

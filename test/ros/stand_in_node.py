@@ -69,6 +69,7 @@ class MeanSession:
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument('--real-engine', action='store_true', help='in place of the stand-in')
     parser.add_argument('--load-s', type=float, default=0.0)
     parser.add_argument('--load-until', type=Path, help='a file that is there')
     parser.add_argument('--delay-s', type=float, default=0.0)
@@ -82,6 +83,8 @@ def main():
     engine_keeper.FIRST_WAIT_S = options.first_wait_s
     fusion_node.DIAGNOSTICS_PERIOD_S = 0.1
     inputs.REMIND_S = 0.5
+    if options.real_engine:
+        return fusion_node.main([sys.argv[0], *rest])
     return run(lambda: fusion_node.FusionNode(lambda values: MeanSession(options, values)),
                [sys.argv[0], *rest])
 

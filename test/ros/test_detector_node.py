@@ -15,7 +15,11 @@ from dig2dig_ros.ros.demo.listener import Moment
 from dig2dig_ros.ros.vision_messages import Detection2DArray
 from dig2dig_ros.synthetic.street import Box
 
+# The node as users start it; and reporting more often, so that no test need wait for it.
 NODE = [sys.executable, '-m', 'dig2dig_ros.ros.detector_node', '--ros-args']
+QUICK = [sys.executable, '-c', 'from dig2dig_ros.ros import detector_node, detector_statistics\n'
+         'detector_node.DIAGNOSTICS_PERIOD_S, detector_statistics.SILENT_S = 0.1, 0.5\n'
+         'raise SystemExit(detector_node.main())', '--ros-args']
 SECOND_NS = 1_000_000_000
 WHITE, BLACK = (np.full((48, 64, 3), value, np.uint8) for value in (255, 0))
 # The 32x32 input has 8 rows of grey 114 about the white picture.
@@ -50,8 +54,8 @@ def live(tmp_path):
         yield made
 
 
-def detector(live, model, *options):
-    return live.start(*NODE, '-r', '__ns:=/robot', '-p', f'model:={model}', *options)
+def detector(live, model):
+    return live.start(*QUICK, '-r', '__ns:=/robot', '-p', f'model:={model}')
 
 
 def status(live):

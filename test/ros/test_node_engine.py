@@ -1,4 +1,4 @@
-"""The node as users start it, with the real engine and compressed cameras, over real DDS."""
+"""The node with the real engine, and with compressed cameras, over real DDS."""
 
 import sys
 from array import array
@@ -9,7 +9,6 @@ import pytest
 from live import SECOND_NS, image_message, pixels, stamp
 from sensor_msgs.msg import CompressedImage
 
-NODE = [sys.executable, '-m', 'dig2dig_ros.ros.node.fusion_node', '--ros-args']
 HEIGHT, WIDTH = 64, 96
 
 
@@ -44,8 +43,8 @@ def fused_at(live, seconds, publish):
 
 
 def test_the_engine_fuses_live_and_changes_live(live):
-    node = live.start(*NODE, '-p', f'engine.warm_up_size:=[{WIDTH}, {HEIGHT}]', '-p',
-                      'engine.device:=cpu')
+    node = live.start_stand_in('--real-engine', parameters=[
+        f'engine.warm_up_size:=[{WIDTH}, {HEIGHT}]', 'engine.device:=cpu'])
     live.wait_until_active()
     infrared, visible = scene()
 
@@ -109,7 +108,7 @@ def test_without_torch_the_node_says_how_to_install_it(live, tmp_path, monkeypat
     (tmp_path / 'torch.py').write_text(
         'raise ModuleNotFoundError("No module named \'torch\'", name="torch")')
     monkeypatch.setenv('PYTHONPATH', str(tmp_path), prepend=':')
-    node = live.start(*NODE)
+    node = live.start(sys.executable, '-m', 'dig2dig_ros.ros.node.fusion_node')
     live.spin_until(lambda: live.levels.get('fusion_node: fusion') == 2, 'the failure')
     assert f'torch is not installed in this Python; install it with: {sys.executable} -m pip ' \
         'install torch' in live.messages['fusion_node: fusion']

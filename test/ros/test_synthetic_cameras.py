@@ -71,6 +71,9 @@ def test_drops_images_and_stops_a_camera(live):
 
     live.spin_until(lambda: max(counts()) > 80, '80 images of a camera')
     assert min(counts()) > 20
+    for messages in live.heard.values():  # half of them on average; more than 3/4: one in 10^7
+        span_ns = stamp(messages[-1]) - stamp(messages[0])
+        assert len(messages) < 0.75 * (1 + 50 * span_ns / SECOND_NS)
     assert live.set_parameters('synthetic_cameras', infrared_enabled=False, dropout=0.0) == ''
     for _ in range(2):  # at first some may still be on their way
         live.clear()
