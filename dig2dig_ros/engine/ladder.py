@@ -32,22 +32,32 @@ def bands_of(estimates: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
     :param clean: K x H x W.
     :returns: E x K x H x W.
     """
+    if len(estimates) == 1:
+        return clean - estimates
     return torch.cat([estimates[1:], clean[None]]) - estimates
+
+
+def mixed(images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Sum of K x H x W images by weights that sum to 1 over K, H x W."""
+    if len(images) == 2:
+        return torch.lerp(images[1], images[0], weights[0])  # a quarter of the temporaries
+    return (weights * images).sum(dim=0)
 
 
 def fuse_bands(
         estimates: torch.Tensor, clean: torch.Tensor, weights: torch.Tensor,
-        base: torch.Tensor) -> torch.Tensor:
+        base: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
     """Sum of the bands of all sources, each with its own weights.
 
     :param estimates: c_hat, E x K x H x W.
     :param clean: the sources, without noise, K x H x W.
     :param weights: of the bands, E x K x H x W.
     :param base: weights of the coarsest level, K x H x W.
-    :returns: H x W; in [-1, 1] where the weights sum to 1.
+    :param scales: factors on the bands, E x K.
+    :returns: H x W; in [-1, 1] where the factors are 1.
     """
-    fused = base * estimates[0]
-    for level, finer, weight in zip(
-            estimates, [*estimates[1:], clean], weights, strict=True):
-        fused.addcmul_(weight, finer - level)
-    return fused.sum(dim=0)
+    fused = mixed(estimates[0], base)
+    for level, finer, weight, scale in zip(
+            estimates, [*estimates[1:], clean], weights, scales, strict=True):
+        fused += mixed((finer - level).mul_(scale[:, None, None]), weight)
+    return fused

@@ -142,12 +142,11 @@ class FusionPipeline:
 
     def ladder(self, weighed: Weighed) -> torch.Tensor:
         """The one-pass fusion, h x w in [-1, 1]."""
+        fused = fuse_bands(
+            weighed.estimates, weighed.clean, weighed.weights, weighed.base, weighed.scales)
         if self.reference_of(len(weighed.clean)) is None:
-            return fuse_bands(
-                weighed.estimates, weighed.clean, weighed.weights, weighed.base).clamp_(-1, 1)
-        return within_range(fuse_bands(
-            weighed.estimates, weighed.clean, weighed.weights * weighed.scales[..., None, None],
-            weighed.base).add_(weighed.raised))
+            return fused.clamp_(-1, 1)
+        return within_range(fused.add_(weighed.raised))
 
     def sample(
             self, weighed: Weighed, guess: torch.Tensor | None = None,

@@ -17,7 +17,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional
 
 from dig2dig_ros.engine.bodies import GREY, hot_bodies
 from dig2dig_ros.engine.exposure import raise_of_dark
@@ -29,6 +28,7 @@ from dig2dig_ros.engine.filters import (
     pooled,
     reduced,
     rise,
+    window_peaks,
     windowed,
 )
 from dig2dig_ros.engine.information_gain import information_gain
@@ -234,8 +234,6 @@ def within_range(fused: torch.Tensor) -> torch.Tensor:
     excess = (block_peaks(fused[None])[None] - 1).clamp_min_(0)
     reach = max(1, round(excess.shape[-2] * GLARE_REACH / 2))
     side = 2 * reach + 1
-    excess = functional.pad(excess, (reach,) * 4)
-    peak = functional.max_pool2d(excess, (side, 1), stride=1)
-    peak = functional.max_pool2d(peak, (1, side), stride=1)
+    peak = window_peaks(excess, side)
     way = enlarge(box_mean(box_mean(peak, side), side), fused.shape)
     return (fused - way[0, 0]).clamp_(-1, 1)
