@@ -37,7 +37,7 @@ def test_stream_saves_network_calls(tmp_path, capsys):
 @pytest.mark.parametrize(('options', 'complaint'), [
     (['--size', '640'], "size is '640'"),
     (['--size', '99999x99999'], 'at most 67108864 pixels'),
-    (['--frames', '0'], 'frames is 0'),
+    (['--frames', '0'], '--frames is 0'),
     (['--stream', '--latency-budget-ms', 'nan'], 'must be at least 0'),
     (['--stream', '--latency-budget-ms', '-1'], 'must be at least 0'),
     (['--latency-budget-ms', '50'], 'add --stream'),

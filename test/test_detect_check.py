@@ -23,3 +23,10 @@ def test_command_counts_in_each_view(shared_data, tmp_path, capsys):
     assert 'images with people' in capsys.readouterr().out
     assert {path.name for path in (tmp_path / 'pictures').iterdir()} == {
         'a_infrared.jpg', 'a_visible.jpg', 'a_copy.jpg'}
+
+
+def test_a_fused_folder_does_not_take_the_place_of_a_source(tmp_path, capsys):
+    folder = tmp_path / 'visible'
+    assert main(['detect-check', '--model', 'any.onnx', '--infrared', str(tmp_path), '--visible',
+                 str(tmp_path), '--fused', str(folder)]) == 2
+    assert '--fused names visible, which is a source' in capsys.readouterr().err

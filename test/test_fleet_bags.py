@@ -45,17 +45,24 @@ def fuse(*words):
     return main(['fuse-bag', *map(str, words), *FAST])
 
 
-def test_many_bags_become_what_serial_runs_make_of_them(bag, tmp_path, on_ray, capsys):
+@pytest.fixture(scope='module')
+def serial(bag, tmp_path_factory):
+    """What one process makes of the bag."""
+    place = tmp_path_factory.mktemp('serial') / 'fused'
+    assert fuse(bag, place) == 0
+    return content(place)
+
+
+def test_many_bags_become_what_serial_runs_make_of_them(bag, serial, tmp_path, on_ray, capsys):
     many = tmp_path / 'many'
     shutil.copytree(bag, many / 'long')
     shutil.copytree(bag, many / 'broken')
     (many / 'broken/long.mcap').write_bytes(b'nothing')
     shutil.copyfile(bag / 'long.mcap', many / 'file.mcap')
-    assert fuse(bag, tmp_path / 'serial') == 0
     report = tmp_path / 'report.json'
     assert fuse(many, tmp_path / 'out', *on_ray, '--json', report) == 1
     for name in ('long', 'file'):
-        assert content(tmp_path / 'out' / name) == content(tmp_path / 'serial')
+        assert content(tmp_path / 'out' / name) == serial
     assert len(list((tmp_path / 'out/long').glob('*.mcap'))) == 3
     found = json.loads(report.read_text())
     assert [entry['fused'] for entry in found['bags']] == [30, 30]
@@ -69,7 +76,7 @@ def test_many_bags_become_what_serial_runs_make_of_them(bag, tmp_path, on_ray, c
     assert fuse(many, tmp_path / 'out', *on_ray) == 1
     assert '1 of 3 were done already' in capsys.readouterr().err
     assert (tmp_path / 'out/long/metadata.yaml').stat().st_mtime_ns == made
-    assert content(tmp_path / 'out/file') == content(tmp_path / 'serial')
+    assert content(tmp_path / 'out/file') == serial
 
 
 def test_what_is_there_is_not_written_over(bag, tmp_path, capsys):
@@ -81,9 +88,8 @@ def test_what_is_there_is_not_written_over(bag, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ['out']
 
 
-def test_a_finished_segment_is_not_made_again(bag, tmp_path, on_ray, monkeypatch):
+def test_a_finished_segment_is_not_made_again(bag, serial, tmp_path, on_ray, monkeypatch):
     from dig2dig_ros.fleet import bags
-    assert fuse(bag, tmp_path / 'whole', *on_ray) == 0
     # What a run leaves that is stopped between its second and its third segment.
     monkeypatch.setattr('dig2dig_ros.fleet.bag_run.BagRun._join', lambda *_: ())
     assert fuse(bag, tmp_path / 'out', *on_ray) == 2
@@ -94,7 +100,7 @@ def test_a_finished_segment_is_not_made_again(bag, tmp_path, on_ray, monkeypatch
     inode = (parts / '00001' / '00001.mcap').stat().st_ino
     assert kept.st_size
     assert fuse(bag, tmp_path / 'out', *on_ray) == 0
-    assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+    assert content(tmp_path / 'out') == serial
     assert (tmp_path / 'out/out_1.mcap').stat().st_ino == inode
     assert not list(tmp_path.glob('.out*'))
 

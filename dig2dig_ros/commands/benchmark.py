@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.latency_budget_ms and not arguments.stream:
         raise InputError('--latency-budget-ms is a setting of the stream; add --stream')
     if arguments.frames < 1:
-        raise InputError(f'frames is {arguments.frames}; it must be at least 1')
+        raise InputError(f'--frames is {arguments.frames}; it must be at least 1')
     engine = FusionEngine.load(
         arguments.checkpoint, arguments.device, settings_from(arguments))
     stream = FusionStream(engine, arguments.latency_budget_ms) if arguments.stream else None

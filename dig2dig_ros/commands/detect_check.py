@@ -43,11 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Count in every image that all folders have; 1 where some could not be read."""
     if not 0 < arguments.confidence < 1:
         raise InputError(f'--confidence is {arguments.confidence}; it must be between 0 and 1')
+    sources, fused = source_folders(arguments), fused_folders(arguments.fused)
+    if taken := sources.keys() & fused.keys():
+        raise InputError(f'--fused names {min(taken)}, which is a source; give it another name, '
+                         'NAME=DIR')
+    views = sources | fused
     detector = OnnxDetector(arguments.model, confidence=arguments.confidence)
     if PERSON not in detector.labels:
         raise InputError(f'{arguments.model} has no class {PERSON}; its classes are '
                          f'{", ".join(detector.labels[:5])}, ...')
-    views = source_folders(arguments) | fused_folders(arguments.fused)
     matched, unmatched = match_folders(list(views.values()))
     people, failed = {view: {} for view in views}, {}
     for stem, paths in tqdm(matched, unit='image', disable=None):
