@@ -12,6 +12,7 @@ from dig2dig_ros.alignment.refine import (
     Linearised,
     Motion,
     Similarity,
+    pool,
     refine_level,
     resizing,
 )
@@ -30,7 +31,10 @@ _MAX_SHIFT = 0.35
 _LEAST_Z = {'one frame': 7.5, 'several frames': 8.0}
 _LEAST_NCC = {'one frame': 0.28, 'several frames': 0.22}
 # Two halves of a rig's frames, or of one frame, may differ by this share of the visible diagonal.
-_HALVES_SHARE = {'one frame': 0.015, 'several frames': 0.01}
+_HALVES_SHARE = {'one frame': 0.02, 'several frames': 0.01}
+# From this share on one frame's quadrants must not fit by more NCC where each has it, than where
+# both have it: right frames have little that holds them, wrong ones are held elsewhere.
+_CLOSE_SHARE, _MOST_GAIN = 0.01, 0.03
 _LEAST_SIDE = 48
 # A calibration at another zoom or of another camera; those of one lens agree within hundredths.
 _MOST_RATIO = 1.15
@@ -93,13 +97,14 @@ def align(frames: Sequence[Frame], nominal_scale: float | None = None,
     found, nccs = zip(*(refined(pyramid, _motion(pyramid, start.similarity, lenses), pick)
                         for start, pick in zip(starts, picks, strict=False)), strict=True)
     homographies = [pyramid.homography(each.matrix) for each in found]
+    gain = 0.0
     if len(frames) > 1:
         halves = corner_distance(homographies[1], homographies[2], sizes[0])
     else:
-        halves = _quadrants_px(pyramid, _motion(pyramid, starts[0].similarity, lenses),
-                               homographies[0], sizes)
+        halves, gain = _quadrants(pyramid, _motion(pyramid, starts[0].similarity, lenses),
+                                  found[0], sizes)
     kind = 'several frames' if len(frames) > 1 else 'one frame'
-    reason = _refusal(kind, starts[0].z, nccs[0], halves, math.hypot(*sizes[1]))
+    reason = _refusal(kind, starts[0].z, nccs[0], halves, gain, math.hypot(*sizes[1]))
     if lenses is None:
         rig = HomographyRig(sizes, homographies[0])
     else:
@@ -117,15 +122,24 @@ def _motion(pyramid: Pyramid, similarity: np.ndarray, lenses: Lenses | None) -> 
         pyramid.to_work, lenses, strict=True)))
 
 
-def _quadrants_px(pyramid: Pyramid, start: Motion, homography: np.ndarray,
-                  sizes: tuple[Size, Size]) -> float:
-    """By how much two halves of one frame differ."""
-    parts = [[(frame.part(quadrants(homography, *sizes, frame.size)[half]), infrared)]
-             for level in LEVELS for frame, infrared in pyramid.level(level)
+def _quadrants(pyramid: Pyramid, start: Motion, found: Motion,
+               sizes: tuple[Size, Size]) -> tuple[float, float]:
+    """By how much two halves of one frame differ, and what NCC they gain where each has it."""
+    homography = pyramid.homography(found.matrix)
+    parts = [{level: [(frame.part(quadrants(homography, *sizes, frame.size)[half]), infrared)
+                      for frame, infrared in pyramid.level(level)] for level in LEVELS}
              for half in range(2)]
-    halves = [pyramid.homography(_refined(dict(zip(LEVELS, parts[half::2], strict=True)), start
-                                          )[0].matrix) for half in range(2)]
-    return shared_distance(*halves, *sizes)
+    own = [_refined(each, start)[0] for each in parts]
+    apart = shared_distance(*(pyramid.homography(each.matrix) for each in own), *sizes)
+    together, each_alone = (
+        sum(_half_size_ncc(part, motion) for part, motion in zip(parts, motions, strict=True))
+        for motions in ([found, found], own))
+    return apart, 1 - together / max(each_alone, 1e-9)
+
+
+def _half_size_ncc(frames: Mapping[int, Sequence[Linearised]], motion: Motion) -> float:
+    matrix = motion.rescaled(0.5).matrix
+    return pool([frame.equations(infrared, matrix) for frame, infrared in frames[1]]).ncc
 
 
 def _misfit(ratio: float) -> str:
@@ -199,7 +213,8 @@ def _refined(frames: Mapping[int, Sequence[Linearised]], start: Motion) -> tuple
     return motion, ncc
 
 
-def _refusal(kind: str, z: float, ncc: float, halves: float, diagonal: float) -> str:
+def _refusal(kind: str, z: float, ncc: float, halves: float, gain: float,
+             diagonal: float) -> str:
     if z < _LEAST_Z[kind]:
         return (f'the two cameras show no common structure (z {z:.1f}, {kind} take '
                 f'{_LEAST_Z[kind]:g}): not the same scene, too little in it, or turned or scaled '
@@ -207,7 +222,7 @@ def _refusal(kind: str, z: float, ncc: float, halves: float, diagonal: float) ->
     if ncc < _LEAST_NCC[kind]:
         return (f'the edges of the two cameras agree too little (NCC {ncc:.2f}, {kind} take '
                 f'{_LEAST_NCC[kind]:g}); record scenes with more structure, or more frames')
-    most = _HALVES_SHARE[kind] * diagonal
+    most = (_HALVES_SHARE[kind] if gain <= _MOST_GAIN else _CLOSE_SHARE) * diagonal
     if halves > most:
         return (f'two halves of the {kind.split()[1]} disagree by {halves:.1f} px (at most '
                 f'{most:.1f}); record more frames, of scenes farther away, with the cameras at '

@@ -3,7 +3,10 @@
 Frames of a rig are told right by their even and odd ones agreeing. Of one frame the quadrants of
 what both cameras see do it: top left with bottom right, and top right with bottom left. Each half
 reaches both ends of either axis, so it knows scale and rotation; a map that only one side of the
-picture holds to, as where perspective or a lens is more than a similarity, they do not share.
+picture holds to, as where perspective is more than a similarity, they do not share.
+
+How far they differ does not tell alone: of a right frame with little structure on one side they
+differ by as much, but fit hardly better for it.
 """
 
 import cv2
