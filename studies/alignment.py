@@ -15,24 +15,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from alignment_drift import drift
 from alignment_methods import METHODS, Method
+from alignment_speed import speed
 from alignment_table import table
 from alignment_truth import lenses, rendered
 
-from dig2dig_ros.alignment.align import align, corner_distance, refined, search
+from dig2dig_ros.alignment.align import align, corner_distance, refined
 from dig2dig_ros.alignment.calibrate import calibrate
-from dig2dig_ros.alignment.monitor import PERIOD, Monitor
 from dig2dig_ros.alignment.pyramid import Pyramid
 from dig2dig_ros.alignment.quadrants import shared_distance
 from dig2dig_ros.alignment.refine import Similarity
 from dig2dig_ros.alignment.search import similarity
 from dig2dig_ros.alignment.targets import Target, find
-from dig2dig_ros.camera.registration import Registration
-from dig2dig_ros.camera.rig_registration import RigRegistration
 from dig2dig_ros.evaluation.pages import fill
-from dig2dig_ros.images import in_grey, match_folders, read_image, to_8_bit
-from dig2dig_ros.synthetic.rig_view import street_rig
-from dig2dig_ros.synthetic.street import StreetScene
+from dig2dig_ros.images import in_grey, match_folders, read_image
 
 ROOT = Path(__file__).resolve().parents[1]
 Pair = tuple[np.ndarray, np.ndarray]
@@ -168,41 +165,6 @@ def overlap_error(found: np.ndarray, label: np.ndarray, infrared: tuple[int, int
     return float(np.linalg.norm(there - here, axis=1)[seen].mean() / scale)
 
 
-def speed() -> dict[str, float]:
-    """CPU times of the search, of the live monitor and of both maps, on the rendered street."""
-    size = (640, 480)
-    scene = StreetScene(*size, seed=3)
-    moments = [scene.render(1.3 * index, index) for index in range(10)]
-    pairs = [(to_8_bit(each.infrared), each.visible) for each in moments]
-    pyramid = Pyramid(pairs[:1])
-    result = {'search_ms': cpu_ms(lambda: search(pyramid), 5)}
-    monitor, times = Monitor(), []
-    for step in range(40 * PERIOD):
-        start = time.process_time()
-        if monitor.due():
-            monitor.look(*pairs[step // PERIOD % len(pairs)])
-        times.append(1e3 * (time.process_time() - start))
-    result |= {'monitor_mean_ms': float(np.mean(times[8 * PERIOD:])), 'monitor_max_ms': max(times)}
-    rig = street_rig(*size, 0.06)
-    maps = {'homography': Registration([1.01, 0.01, 3, -0.01, 1.01, 2, 0, 0, 1]),
-            'rig': RigRegistration(rig, 10.0)}
-    for name, registration in maps.items():
-        result[f'{name}_build_ms'] = cpu_ms(lambda each=registration: each.apply(*pairs[0]), 1)
-    for _ in range(3):  # in turn, so that neither has the better moment
-        for name, registration in maps.items():
-            took = cpu_ms(lambda each=registration: each.apply(*pairs[0]), 200)
-            result[f'{name}_ms'] = min(took, result.get(f'{name}_ms', np.inf))
-    return result
-
-
-def cpu_ms(function: Callable[[], object], count: int) -> float:
-    """Mean CPU time of a call."""
-    start = time.process_time()
-    for _ in range(count):
-        function()
-    return 1e3 * (time.process_time() - start) / count
-
-
 def sets_of(data: Path) -> dict[str, list[Pair]]:
     """The aligned pairs."""
     return {name: pairs_of(data / 'dev_pairs' / name) for name in ('RoadScene', 'MSRS')}
@@ -228,6 +190,7 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'lenses': lambda data: lenses(),
     'rendered': lambda data: {kind: rendered(kind, 20) for kind in ('boson', 'lepton')},
     'speed': lambda data: speed(),
+    'drift': drift,
     'boards': lambda data: boards(data / 'unaligned' / 'target_lepton_zed'),
     'real_board': real_board,
     'unaligned': lambda data: {
@@ -239,7 +202,7 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'refused': lambda data: {name: refused(pairs) for name, pairs in sets_of(data).items()},
     'put_back': lambda data: {name: {title: put_back(pairs, method) for title, method in METHODS}
                               for name, pairs in sets_of(data).items()}}
-WITHOUT_DATA = ('lenses', 'rendered', 'speed')
+WITHOUT_DATA = ('lenses', 'rendered', 'speed', 'drift')
 
 
 def main() -> None:

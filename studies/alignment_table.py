@@ -29,6 +29,8 @@ ROWS = (
     ('lenses', '8 frames of the rendered street through its lenses, {0}: error over the picture, '
      'median, largest', '{median_px:.2f}, {max_px:.2f} px'),
     ('speed', 'search, one frame of 640x480, CPU time', '{search_ms:.0f} ms'),
+    ('speed', 'dig2dig align, 1 frame of 640x480, and 8, CPU time',
+     '{align_ms:.0f}, {align_eight_ms:.0f} ms'),
     ('speed', 'registration.refine monitor at 640x480, CPU time a frame: mean, largest',
      '{monitor_mean_ms:.1f}, {monitor_max_ms:.1f} ms'),
     ('speed', 'map of a rig, of a homography: a frame of 640x480, CPU time (to build)',
@@ -37,10 +39,11 @@ ROWS = (
 
 def table(result: dict) -> str:
     """The document's table, without the parts that have not been measured."""
-    return markdown_table(('what', 'measured'), (
-        (what.format(*names, **figures), measured.format(**figures))
-        for part, what, measured in ROWS
-        for names, figures in entries(result.get(part, {}))))
+    rows = [(what.format(*names, **figures), measured.format(**figures))
+            for part, what, measured in ROWS
+            for names, figures in entries(result.get(part, {}))]
+    return markdown_table(('what', 'measured'), rows + [
+        drift_row(name, conditions) for name, conditions in result.get('drift', {}).items()])
 
 
 def entries(part: dict, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
@@ -50,3 +53,18 @@ def entries(part: dict, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
             yield from entries(value, (*names, name))
     if part and not any(isinstance(value, dict) for value in part.values()):
         yield names, part
+
+
+def drift_row(name: str, conditions: dict) -> tuple[str, str]:
+    """What the monitor says of a set: a row."""
+    parts = []
+    for title, m in conditions.items():
+        if title.startswith(('knocked', 'turned')):
+            parts.append(f'{title} {m["warned"]}')
+        else:
+            too = m['warned_ever_where_align_says_so']
+            parts.append(f'{title} {m["warned_ever"]}' + f' ({too} where align says so too)'
+                         * bool(too))
+    plain = conditions['as it is']
+    return (f'refine monitor, {name}: warnings of {plain["cases"]} ({plain["known"]} measured); '
+            'CPU time a frame', f'{", ".join(parts)}; {plain["cpu_ms"]:.1f} ms')

@@ -9,13 +9,15 @@ import pytest
 
 from dig2dig_ros.alignment.camera_info import camera_of
 from dig2dig_ros.alignment.lens import project, unproject
-from dig2dig_ros.alignment.monitor import PERIOD
+from dig2dig_ros.alignment.monitor import PERIOD, Monitor
 from dig2dig_ros.alignment.rig import HomographyRig, write_rig
 from dig2dig_ros.camera.preparation import BadImage, Preparation
 from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.rig_registration import RigRegistration, parallax_range
 from dig2dig_ros.camera.rig_source import RigSource, frames_of, pose_of_transform, rig_of
+from dig2dig_ros.commands.fuse_bag import tell_misalignment
 from dig2dig_ros.errors import InputError
+from dig2dig_ros.images import to_8_bit
 from dig2dig_ros.synthetic.boards import sample_rig
 from dig2dig_ros.synthetic.street import StreetScene
 from dig2dig_ros.topics import CAMERAS
@@ -210,13 +212,16 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
 def test_status_warns_beyond_three_pixels():
     from dig2dig_ros.ros.node.diagnostics import alignment_status
     from dig2dig_ros.ros.node.rig_feed import Alignment
-    for refine, off_px, level, words in (
-            ('off', None, b'\x00', 'as set'), ('monitor', None, b'\x00', 'too few pictures'),
-            ('monitor', 2.0, b'\x00', 'measured'), ('monitor', 4.04, b'\x01', '4.0 px off')):
-        status = alignment_status('node', Alignment(refine, off_px, np.eye(3)))
+    for refine, off_px, evident, level, words in (
+            ('off', None, False, b'\x00', 'as set'),
+            ('monitor', None, False, b'\x00', 'too few pictures'),
+            ('monitor', 2.0, True, b'\x00', 'measured'),
+            ('monitor', 4.04, False, b'\x00', 'perhaps 4.0 px off'),
+            ('monitor', 4.04, True, b'\x01', 'infrared lies 4.0 px off')):
+        status = alignment_status('node', Alignment(refine, off_px, evident))
         assert status.level == level
         assert words in status.message
-    status = alignment_status('node', Alignment('off', None, np.eye(3), 'no transform'))
+    status = alignment_status('node', Alignment('off', problem='no transform'))
     assert status.level == b'\x01'
     assert status.message == 'the map stays as it was: no transform'
 
@@ -241,7 +246,7 @@ def _run(frames, refine, rounds):
         for frame in range(PERIOD):
             prepared = preparation.prepare_images(*frames[round_ % len(frames)])
             if frame == 0:
-                results.append((preparation.misalignment_px, prepared))
+                results.append((preparation.monitor.misalignment_px, prepared))
     return results
 
 
@@ -250,6 +255,57 @@ def test_monitor_measures_and_does_not_touch(knocked):
     assert results[3][0] is None
     assert results[-1][0] == pytest.approx(12.0, abs=1.5)
     assert results[-1][1].valid is None
+
+
+def test_slow_goes_on_from_what_monitor_has_seen(knocked, capsys):
+    """One step of a pixel at the first look; a changed map is looked at anew."""
+    preparation = Preparation()
+    for frame in range(12 * PERIOD):
+        preparation.prepare_images(*knocked[frame // PERIOD])
+    assert preparation.monitor.misaligned
+    tell_misalignment(preparation)
+    assert 'infrared lies 12.' in capsys.readouterr().err
+    before = preparation.monitor.misalignment_px
+    preparation.apply({'registration.refine': 'slow'})
+    preparation.prepare_images(*knocked[0])
+    assert preparation.monitor.misalignment_px == pytest.approx(before - 1, abs=0.1)
+    preparation.monitor.evident = False
+    tell_misalignment(preparation)
+    assert capsys.readouterr().err == ''
+    preparation.apply({'registration.refine': 'slow', 'registration.homography': [
+        1.0, 0, -10, 0, 1, -6.6, 0, 0, 1]})
+    assert preparation.monitor.misalignment_px is None
+
+
+@pytest.mark.parametrize(('shift_px', 'evident'), [(3.6, False), (8.0, True)])
+def test_of_a_blurred_camera_a_small_shift_is_not_evident(knocked, shift_px, evident):
+    """Infrared out of focus fits 4 px off almost as well: a figure above 3, and no warning."""
+    monitor, size = Monitor(), (640, 512)
+    back = np.array([[1.0, 0, 0.8 * shift_px - 20], [0, 1, 0.6 * shift_px - 13.2]])
+    for frame in range(14 * PERIOD):
+        if monitor.due():
+            infrared, visible = knocked[frame // PERIOD % len(knocked)]
+            moved = cv2.warpAffine(cv2.resize(to_8_bit(infrared), size), back, size,
+                                   borderMode=cv2.BORDER_REFLECT)
+            monitor.look(cv2.GaussianBlur(moved, (0, 0), 12), cv2.resize(visible, size))
+    assert monitor.misalignment_px == pytest.approx(shift_px, abs=1.0)
+    assert monitor.misalignment_px > 3
+    assert monitor.evident == monitor.misaligned == evident
+
+
+def test_the_edge_of_what_infrared_covers_is_no_edge(knocked):
+    """Infrared shows the middle two thirds, aligned but for 8 px: the figure is that."""
+    monitor = Monitor()
+    valid = np.zeros(SIZE[::-1], bool)
+    valid[40:220, 50:270] = True
+    back = np.array([[1.0, 0, -2], [0, 1, -6.6]])  # of 10 and 6.6
+    for frame in range(14 * PERIOD):
+        if monitor.due():
+            infrared, visible = knocked[frame // PERIOD % len(knocked)]
+            infrared = to_8_bit(cv2.warpAffine(infrared, back, SIZE))
+            monitor.look(np.where(valid, infrared, 0).astype(np.uint8), visible, valid)
+    assert monitor.misaligned
+    assert monitor.misalignment_px == pytest.approx(8.0, abs=0.5)
 
 
 def test_slow_brings_it_back_without_a_jump(knocked):

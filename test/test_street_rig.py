@@ -115,4 +115,4 @@ def test_the_monitor_measures_drift_through_a_rig(tmp_path, shift_px, least, mos
         moment = scene.render(1.7 * index, index)
         for _ in range(PERIOD):
             preparation.prepare_images(moment.infrared, moment.visible)
-    assert least <= preparation.misalignment_px <= most
+    assert least <= preparation.monitor.misalignment_px <= most

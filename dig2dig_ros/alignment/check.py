@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from dig2dig_ros.alignment.field import gradient_field, grey_levels
+from dig2dig_ros.alignment.field import grey_levels, paired_fields
 from dig2dig_ros.alignment.refine import LinearisedFrame, blurred, pool
 from dig2dig_ros.alignment.search import Correlator
 from dig2dig_ros.images import in_colour
@@ -28,7 +28,7 @@ def residuals(frames: Sequence[Aligned]) -> list[list[float | None]]:
     height, width = frames[0][1].shape[:2]
     scale = min(1.0, _WORK_PX / width)
     size = round(width * scale), round(height * scale)
-    fields = [_fields(frame, size) for frame in frames]
+    fields = [paired_fields(*frame, size) for frame in frames]
     rows, columns = (np.linspace(0, side, CELLS + 1).round().astype(int)
                      for side in (size[1], size[0]))
     grid: list[list[float | None]] = []
@@ -40,17 +40,6 @@ def residuals(frames: Sequence[Aligned]) -> list[list[float | None]]:
             shift = _shift(*zip(*cell, strict=True))
             grid[-1].append(None if shift is None else float(np.hypot(*shift)) / scale)
     return grid
-
-
-def _fields(frame: Aligned, size: tuple[int, int]) -> list[np.ndarray]:
-    infrared, visible, valid = frame
-    pair = [gradient_field(grey_levels(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
-            for image in (infrared, visible)]
-    if valid is not None:  # the edge of what infrared covers is no edge of the scene
-        inside = cv2.erode(cv2.resize(valid.astype(np.uint8), size), np.ones((9, 9), np.uint8),
-                           borderType=cv2.BORDER_CONSTANT, borderValue=1)
-        pair = [field * inside[..., None] for field in pair]
-    return pair
 
 
 def _shift(infrared: Sequence[np.ndarray], visible: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -52,6 +52,26 @@ def gradient_field(grey: np.ndarray) -> np.ndarray:
     return field
 
 
+def paired_fields(infrared: np.ndarray, visible: np.ndarray, valid: np.ndarray | None,
+                  size: tuple[int, int]) -> list[np.ndarray]:
+    """Compute the fields of an aligned pair at another size, infrared first.
+
+    :param infrared: H x W or H x W x 3, uint8, in the visible frame.
+    :param visible: likewise.
+    :param valid: bool H x W, where infrared is there; None: everywhere. The edge of that is no
+        edge of the scene: the fields are 0 there and outside.
+    :param size: (width, height) of the fields.
+    :raises InputError: where an image is flat.
+    """
+    pair = [gradient_field(grey_levels(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
+            for image in (infrared, visible)]
+    if valid is None:
+        return pair
+    inside = cv2.erode(cv2.resize(valid.astype(np.uint8), size), np.ones((9, 9), np.uint8),
+                       borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return [field * inside[..., None] for field in pair]
+
+
 def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], flags: int) -> np.ndarray:
     """Move an image by a 2 x 3 or a 3 x 3 map, from its pixels to those of the result.
 

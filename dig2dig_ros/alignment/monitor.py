@@ -3,10 +3,10 @@
 import copy
 from collections import deque
 
-import cv2
 import numpy as np
 
-from dig2dig_ros.alignment.field import gradient_field, grey_levels
+from dig2dig_ros.alignment.field import paired_fields
+from dig2dig_ros.alignment.quadrants import shared_distance
 from dig2dig_ros.alignment.refine import (
     LinearisedFrame,
     Refinement,
@@ -18,10 +18,15 @@ from dig2dig_ros.errors import InputError
 
 PERIOD = 15
 """Frames from one look to the next."""
+MISALIGNED_PX = 3.0
+_LOOKS = 2  # from one refinement to the next: it costs more than they do
 _FRAMES = 8
 _WORK_PX = 320
 _LEAST_NCC = 0.25
-_HALVES_SHARE = 0.01  # of the diagonal: two halves of the frames must agree this well
+_HALVES_SHARE = 0.006  # of the diagonal: two halves of the frames must agree this well
+# Measured (studies/alignment_drift.py): where little is shared and 3 to 5 px are said, as of the
+# smoke of M3SVD's 0117, at most 0.071 is gained; by rigs truly knocked by 6 px mostly 0.1 to 0.4.
+_LEAST_GAIN = 0.08
 _STEP_PX = 1.0
 _Pair = tuple[LinearisedFrame, np.ndarray]
 
@@ -31,11 +36,13 @@ class Monitor:
 
     On a quarter of the work size first, all frames together, and then on the work size the even
     and the odd ones, whose mean counts: of coarse fields alone the mean at the corners was 7 px
-    where fine ones say 2.
+    where fine ones say 2. Last, how well they fit as they are.
 
     Attributes:
-        misalignment_px: how far infrared lies off, mean at the corners, in visible pixels, less
+        misalignment_px: how far infrared lies off, mean over the picture, in visible pixels, less
             what `correction` already does; None while too little is known.
+        evident: whether the pictures fit notably better where that is made good. Where little
+            structure is shared a place some pixels off fits as well as the right one.
         correction: 3 x 3 map of visible pixels that follows the drift; identity at first.
     """
 
@@ -45,11 +52,18 @@ class Monitor:
         self._seen = -1
         self._found = np.eye(3)[:2]
         self._size = (0, 0)
-        # Under way: of all frames, coarse; then of the even and of the odd ones, fine.
+        # Under way: of all frames, coarse; then of the even and of the odd ones, fine; then these
+        # as they are, for one step.
         self._fits: tuple[Refinement, ...] = ()
         self._fine: tuple[_Pair, ...] = ()
         self.misalignment_px: float | None = None
+        self.evident = False
         self.correction = np.eye(3)
+
+    @property
+    def misaligned(self) -> bool:
+        """Whether to warn of it."""
+        return self.evident and (self.misalignment_px or 0.0) > MISALIGNED_PX
 
     def copy(self) -> 'Monitor':
         """Make another one that goes on from here."""
@@ -64,11 +78,13 @@ class Monitor:
             self._advance()
         return self._seen % PERIOD == 0
 
-    def look(self, infrared: np.ndarray, visible: np.ndarray) -> None:
+    def look(self, infrared: np.ndarray, visible: np.ndarray,
+             valid: np.ndarray | None = None) -> None:
         """Take a pair.
 
         :param infrared: H x W uint8, aligned, but not by `correction`.
         :param visible: H x W or H x W x 3 uint8.
+        :param valid: bool H x W, where infrared is there; None: everywhere.
         """
         height, width = visible.shape[:2]
         scale = min(1.0, _WORK_PX / width)
@@ -78,14 +94,14 @@ class Monitor:
             self._fits = ()
             self._size = width, height
         try:
-            fields = [gradient_field(grey_levels(cv2.resize(
-                image, size, interpolation=cv2.INTER_AREA))) for image in (infrared, visible)]
+            fields = paired_fields(infrared, visible, valid, size)
         except InputError:  # a covered lens, or the shutter
             return
         self._frames.append(tuple(
             (LinearisedFrame(blurred(fields[1], level)), blurred(fields[0], level))
             for level in (1, 0)))
-        if len(self._frames) == _FRAMES and not self._fits:
+        whose_turn = self._seen // PERIOD % _LOOKS == (_FRAMES - 1) % _LOOKS
+        if len(self._frames) == _FRAMES and not self._fits and whose_turn:
             coarse, self._fine = zip(*self._frames, strict=True)
             self._fits = (Refinement(coarse, Similarity(self._found).rescaled(0.5)),)
 
@@ -94,30 +110,40 @@ class Monitor:
         *done, current = self._fits
         current = current.step()
         self._fits = (*done, current)
-        if not current.finished:
+        if not current.finished and len(done) < 3:
             return
-        if len(self._fits) == 3:
+        if len(done) == 4:
             self._conclude()
             self._fits = ()
             return
-        start = self._fits[0].motion.rescaled(2.0)
-        self._fits += (Refinement(self._fine[len(done)::2], start),)
+        if len(done) < 2:
+            start = self._fits[0].motion.rescaled(2.0)
+        else:
+            start = Similarity(between_levels(self.correction[:2], *2 * (self._shrink,)))
+        self._fits += (Refinement(self._fine[len(done) % 2::2], start),)
+
+    @property
+    def _shrink(self) -> tuple[float, float]:
+        """Work pixels to a visible pixel, along x and y."""
+        work = self._fine[0][0].size
+        return work[0] / self._size[0], work[1] / self._size[1]
 
     def _conclude(self) -> None:
-        even, odd = (fit.motion.matrix for fit in self._fits[1:])
+        even, odd = (fit.motion.matrix for fit in self._fits[1:3])
         work = self._fine[0][0].size
-        apart = _corners(even, work) - _corners(odd, work)
-        if min(fit.ncc for fit in self._fits[1:]) < _LEAST_NCC or np.linalg.norm(
-                apart, axis=1).mean() > _HALVES_SHARE * np.hypot(*work):
-            self.misalignment_px = None
+        apart = shared_distance(_whole(even), _whole(odd), work, work)
+        fitted, as_it_is = ([fit.ncc for fit in fits] for fits in (self._fits[1:3],
+                                                                   self._fits[3:]))
+        if min(fitted) < _LEAST_NCC or apart > _HALVES_SHARE * np.hypot(*work):
+            self.misalignment_px, self.evident = None, False
             self._found = np.eye(3)[:2]
             return
         self._found = (even + odd) / 2
-        grow = (self._size[0] / work[0], self._size[1] / work[1])
-        self._drift = np.vstack([between_levels(self._found, grow, grow), [0, 0, 1]])
-        self.misalignment_px = float(np.linalg.norm(
-            _corners(self._drift[:2], self._size) - _corners(self.correction[:2], self._size),
-            axis=1).mean())
+        grow = tuple(1 / each for each in self._shrink)
+        self._drift = _whole(between_levels(self._found, grow, grow))
+        self.misalignment_px = shared_distance(self._drift, self.correction, self._size,
+                                               self._size)
+        self.evident = sum(as_it_is) < (1 - _LEAST_GAIN) * sum(fitted)
 
     def step(self, size: tuple[int, int]) -> bool:
         """Move `correction` towards what was found, no corner by more than a pixel.
@@ -135,6 +161,10 @@ class Monitor:
         self.correction = self.correction + share * (self._drift - self.correction)
         self.misalignment_px *= 1 - share
         return True
+
+
+def _whole(matrix: np.ndarray) -> np.ndarray:
+    return np.vstack([matrix, [0, 0, 1]])
 
 
 def _corners(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:

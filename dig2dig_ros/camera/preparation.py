@@ -87,14 +87,16 @@ class Preparation:
         """
         settings = {group: _gathered(group, values) for group in GROUPS}
         thermal, registration = settings['thermal'], settings['registration']
-        built = None
-        if self._settings.get('registration') != registration:
+        built, before = None, self._settings.get('registration')
+        if before != registration:
             built = self._built(registration, self._rig)
         if self._settings.get('thermal') != thermal:
             self._gains = dict(zip(CAMERAS, thermal.gain_controls(), strict=True))
             self._polarity = Polarity(thermal.polarity)
         if built is not None:
-            self._lay_by(built, registration)
+            # `slow` goes on from what `monitor` has seen of the same map.
+            seen = before == dataclasses.replace(registration, refine='monitor')
+            self._lay_by(built, registration, self._monitor if seen else None)
         self._settings = settings
 
     def offer(self, rig: CameraRig) -> None:
@@ -120,9 +122,10 @@ class Preparation:
             built.check_sizes(*self._seen)
         return built
 
-    def _lay_by(self, built: Registration, registration: RegistrationSettings) -> None:
+    def _lay_by(self, built: Registration, registration: RegistrationSettings,
+                monitor: Monitor | None = None) -> None:
         self._registration = built
-        self._monitor = Monitor() if registration.refine != 'off' else None
+        self._monitor = None if registration.refine == 'off' else monitor or Monitor()
 
     @property
     def parallax(self) -> str:
@@ -213,14 +216,9 @@ class Preparation:
         return self._registration.align(image, *(self._size or image.shape[:2]))
 
     @property
-    def misalignment_px(self) -> float | None:
-        """How far infrared lies off, as `registration.refine` finds; None where not known."""
-        return self._monitor.misalignment_px if self._monitor else None
-
-    @property
-    def correction(self) -> np.ndarray:
-        """What `registration.refine` adds: 3 x 3, of visible pixels; identity where nothing."""
-        return self._monitor.correction if self._monitor else np.eye(3)
+    def monitor(self) -> Monitor | None:
+        """What measures how far infrared lies off; None where `registration.refine` is off."""
+        return self._monitor
 
     def _lay(self, infrared: np.ndarray,
              visible: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -229,8 +227,8 @@ class Preparation:
         if self._offered is not None:
             self._take_offered()
         if self._monitor and self._monitor.due():
-            fixed, _ = self._registration.align(infrared, *visible.shape[:2], corrected=False)
-            self._monitor.look(fixed, visible)
+            fixed, valid = self._registration.align(infrared, *visible.shape[:2], corrected=False)
+            self._monitor.look(fixed, visible, valid)
             if self._corrects and self._monitor.step(visible.shape[1::-1]):
                 self._registration.correct(self._monitor.correction)
         return self._registration.apply(infrared, visible)

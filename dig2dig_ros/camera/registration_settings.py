@@ -32,8 +32,9 @@ class RegistrationSettings:
         10.0, 'with a rig: distance at which infrared lies exactly on visible', bounds=(0.05, 1e5),
         unit='metres')
     refine: str = option(
-        'off', 'monitor: measure from the pictures how far infrared lies off; slow: also correct '
-        'it, by at most a pixel at a time', choices=('off', 'monitor', 'slow'))
+        'monitor', 'monitor: measure from the pictures how far infrared lies off, and warn; slow: '
+        'also correct it, by at most a pixel at a time; in YAML put off into quotes',
+        choices=('off', 'monitor', 'slow'))
 
     @property
     def file(self) -> Path:

@@ -68,11 +68,20 @@ def run(arguments: argparse.Namespace) -> int:
     report = fuse_bag(source, arguments.output, rig, fuse, on_jump=stream.reset,
                       with_weights=not arguments.no_weights)
     _summarise(report, arguments.output)
+    tell_misalignment(rig.preparation)
     if rows:
         _write_figures(arguments.figures, source.name, describe(engine.settings), rows)
     if arguments.json:
         write_json(arguments.json, _entry(report))
     return 1 if report.failed or not report.fused else 0
+
+
+def tell_misalignment(preparation: Preparation) -> None:
+    """Say on stderr that infrared lay off, where `registration.refine` found so."""
+    monitor = preparation.monitor
+    if monitor is not None and monitor.misaligned:
+        print(f'infrared lies {monitor.misalignment_px:.1f} px off visible at the end; dig2dig '
+              'align finds how, --refine slow follows it', file=sys.stderr)
 
 
 def _entry(report: 'FusionReport') -> dict:

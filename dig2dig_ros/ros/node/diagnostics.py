@@ -7,6 +7,7 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from dig2dig_ros.alignment.monitor import MISALIGNED_PX
 from dig2dig_ros.camera.temperature import Thermometer
 from dig2dig_ros.ros.node.health import Recent, judge
 from dig2dig_ros.ros.node.inputs import Camera, Inputs
@@ -16,7 +17,6 @@ from dig2dig_ros.ros.node.rig_feed import Alignment
 from dig2dig_ros.ros.node.statistics import Statistics
 from dig2dig_ros.topics import CAMERAS
 
-MISALIGNED_PX = 3.0
 # Keys of the status of the alignment.
 MISALIGNMENT = 'misalignment (px)'
 CORRECTION = 'correction (row-major 3x3 of visible pixels)'
@@ -75,12 +75,14 @@ def temperature_status(node_name: str, thermometer: Thermometer) -> DiagnosticSt
 
 def alignment_status(node_name: str, alignment: Alignment) -> DiagnosticStatus:
     """Describe how infrared is aligned."""
-    refine, off_px, correction, problem = alignment
+    refine, off_px, evident, correction, problem = alignment
     level, message = DiagnosticStatus.OK, 'measured from the pictures'
     if refine == 'off':
         message = 'as set; not measured'
     elif off_px is None:
-        message = 'not measured: too few pictures yet, or too little in them'
+        message = 'not measured: too few pictures yet, or too little that both cameras show'
+    elif off_px > MISALIGNED_PX and not evident:
+        message = f'perhaps {off_px:.1f} px off; the pictures fit hardly better there'
     elif off_px > MISALIGNED_PX:
         level = DiagnosticStatus.WARN
         message = f'infrared lies {off_px:.1f} px off; ' + (

@@ -93,8 +93,8 @@ class LiveFusion:
     @property
     def alignment(self) -> Alignment:
         """How infrared is aligned, for diagnostics."""
-        return Alignment(self._values['registration.refine'], self._preparation.misalignment_px,
-                         self._preparation.correction, self._rig_feed.problem)
+        return Alignment.of(self._values['registration.refine'], self._preparation.monitor,
+                            self._rig_feed.problem)
 
     def close(self) -> None:
         """Free the engine, and listen to TF no more."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rclpy.node import Node
 
+from dig2dig_ros.alignment.monitor import Monitor
 from dig2dig_ros.alignment.rig import read_rig
 from dig2dig_ros.camera.preparation import Preparation
 from dig2dig_ros.camera.rig_source import Pose, RigSource
@@ -25,15 +26,24 @@ class Alignment(NamedTuple):
 
     Attributes:
         refine: the parameter `registration.refine`.
-        off_px: see `Preparation.misalignment_px`.
-        correction: see `Preparation.correction`.
+        off_px: see `Monitor.misalignment_px`.
+        evident: see `Monitor.evident`.
+        correction: see `Monitor.correction`.
         problem: why it is not aligned as the parameters say; empty where it is.
     """
 
     refine: str
-    off_px: float | None
-    correction: np.ndarray
+    off_px: float | None = None
+    evident: bool = False
+    correction: np.ndarray = np.eye(3)
     problem: str = ''
+
+    @classmethod
+    def of(cls, refine: str, monitor: Monitor | None, problem: str) -> 'Alignment':
+        """Take what a monitor says, where there is one."""
+        if monitor is None:
+            return cls(refine, problem=problem)
+        return cls(refine, monitor.misalignment_px, monitor.evident, monitor.correction, problem)
 
 
 class RigFeed:
