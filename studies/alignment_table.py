@@ -60,11 +60,11 @@ def drift_row(name: str, conditions: dict) -> tuple[str, str]:
     parts = []
     for title, m in conditions.items():
         if title.startswith(('knocked', 'turned')):
-            parts.append(f'{title} {m["warned"]}')
+            parts.append(f'{title}: {m["warned"]}')
         else:
             too = m['warned_ever_where_align_says_so']
-            parts.append(f'{title} {m["warned_ever"]}' + f' ({too} where align says so too)'
+            parts.append(f'{title}: {m["warned_ever"]}' + f' ({too} where align says so too)'
                          * bool(too))
     plain = conditions['as it is']
     return (f'refine monitor, {name}: warnings of {plain["cases"]} ({plain["known"]} measured); '
-            'CPU time a frame', f'{", ".join(parts)}; {plain["cpu_ms"]:.1f} ms')
+            'CPU time a frame', f'{"; ".join(parts)}; {plain["cpu_ms"]:.1f} ms')
