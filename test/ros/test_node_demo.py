@@ -1,12 +1,14 @@
 """The demo: node and cameras as processes, a strip of pictures and a table at the end."""
 
+import signal
 import subprocess
 import sys
+import time
 
 import cv2
 import numpy as np
 import pytest
-from processes import environment
+from processes import PATIENCE_S, Process, environment
 
 from dig2dig_ros.synthetic.street import StreetScene
 
@@ -67,6 +69,17 @@ def test_a_knocked_rig_is_brought_back(tmp_path, domain):
             break
     assert after_px < 11
     assert cv2.imread(str(output / 'misaligned.png')).shape == (2 * (256 + 32), 2 * (320 + 8), 3)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_it_with_its_processes(tmp_path, domain, number):
+    process = Process([*DEMO, '--output', str(tmp_path / 'out')], tmp_path, domain)
+    end_s = time.monotonic() + PATIENCE_S
+    while 'waiting for the first fused image' not in process.log:
+        assert time.monotonic() < end_s, process.log
+        time.sleep(0.05)
+    assert process.end(number) == 130
+    assert 'Traceback' not in process.log
 
 
 def test_a_bag_has_no_cameras_to_knock(tmp_path, domain):

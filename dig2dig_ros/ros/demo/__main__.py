@@ -11,6 +11,7 @@ from pathlib import Path
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 
 from dig2dig_ros.detection.onnx_detector import OnnxDetector
 from dig2dig_ros.errors import InputError
@@ -173,7 +174,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         detector = OnnxDetector(arguments.detector) if arguments.detector else None
         arguments.output.mkdir(parents=True, exist_ok=True)
         use_image_profile()
-        rclpy.init()
+        # rclpy's own handlers would invalidate the context under a spin: a traceback.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         listener = DemoListener()
         with _running(_commands(arguments), arguments.output) as processes:
             moments, text = _listen(arguments, processes, listener)
