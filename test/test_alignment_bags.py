@@ -5,13 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
+from rendered_boards import lepton_views
 
 from dig2dig_ros.alignment.align import corner_distance
 from dig2dig_ros.alignment.frames import TimedPair, change, stillest, thumbnails
 from dig2dig_ros.bag import messages
 from dig2dig_ros.bag.storage import TYPES, create_bag
 from dig2dig_ros.cli import main
-from dig2dig_ros.synthetic.boards import Board, poses, render, sample_rig
 from dig2dig_ros.synthetic.street import StreetScene
 
 SIZE = (320, 256)
@@ -80,10 +80,7 @@ def test_check_alignment_measures_the_shift(street, tmp_path):
 
 
 def test_calibrate_takes_views_spread_over_the_bag(tmp_path, capsys):
-    truth, board = sample_rig('lepton'), Board('chessboard', (6, 4), 0.055)
-    views = [render(truth, board, pose, index)
-             for index, pose in enumerate(poses(truth, board, 9, fill=0.5))]
-    bag = write(tmp_path / 'bag', rows_of(views))
+    bag = write(tmp_path / 'bag', rows_of(lepton_views()[:9]))
     options = ['--target', 'chessboard', '--size', '6x4', '--square', '0.055', '--output',
                str(tmp_path / 'rig'), '--json', str(tmp_path / 'f.json')]
     assert main(['calibrate', str(bag), *options, '--frames', '9']) == 0

@@ -6,6 +6,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from rendered_boards import lepton_rig, lepton_views, recorded
 
 from dig2dig_ros.alignment.calibrate import calibrate
 from dig2dig_ros.alignment.lens import project, ray_grid, unproject
@@ -16,28 +17,13 @@ from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.synthetic.boards import Board, poses, render, sample_rig
 
-BOARD = Board('chessboard', (6, 4), 0.055)
 TARGET = Target('chessboard', (6, 4), 0.055)
-
-
-def recorded(folder, rig, count, flip=False, fill=0.5):
-    """Render views to files; returns the scenes and the options of the command."""
-    for camera in ('infrared', 'visible'):
-        (folder / camera).mkdir(parents=True)
-    scenes = []
-    for index, pose in enumerate(poses(rig, BOARD, count, fill=fill)):
-        infrared, visible = render(rig, BOARD, pose, index)
-        files = folder / 'infrared' / f'{index:02}.png', folder / 'visible' / f'{index:02}.png'
-        cv2.imwrite(str(files[0]), infrared[:, ::-1] if flip else infrared)
-        cv2.imwrite(str(files[1]), visible)
-        scenes.append((f'{index:02}', files))
-    return scenes, ['--infrared', str(folder / 'infrared'), '--visible', str(folder / 'visible')]
 
 
 @pytest.fixture(scope='module')
 def lepton(tmp_path_factory):
-    """Fourteen views of a 160x120 thermal camera and one of 1280x720."""
-    return recorded(tmp_path_factory.mktemp('lepton'), sample_rig('lepton'), 14)
+    """Files of fourteen views, and the options that name them."""
+    return recorded(tmp_path_factory.mktemp('lepton'), lepton_views())
 
 
 @pytest.fixture(scope='module')
@@ -74,7 +60,7 @@ def test_every_lens_projects_as_opencv_does(distortion):
 
 
 def test_rendered_rig_is_found(calibrated):
-    truth = sample_rig('lepton')
+    truth = lepton_rig()
     rig = read_rig(calibrated / 'rig' / 'rig.yaml')
     turn = cv2.Rodrigues(rig.rotation @ truth.rotation.T)[0]
     assert np.degrees(np.linalg.norm(turn)) < 0.3
@@ -159,7 +145,8 @@ def test_one_view_of_another_moment_is_dropped_and_named(lepton):
 
 
 def test_mirrored_images_are_named(tmp_path):
-    scenes, _ = recorded(tmp_path, sample_rig('lepton'), 9, flip=True)
+    scenes, _ = recorded(tmp_path, [(infrared[:, ::-1], visible)
+                                    for infrared, visible in lepton_views()[:9]])
     with pytest.raises(InputError, match='mirrored'):
         calibrate(TARGET, scenes)
 

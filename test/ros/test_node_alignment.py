@@ -80,6 +80,9 @@ def test_a_bad_calibration_leaves_the_map_and_says_why(live, tmp_path):
     expected = np.full((16, 24), 0.5, np.float32)
     expected[:, :8] = 0
     np.testing.assert_array_equal(weights(), expected)
+    if importlib.util.find_spec('tf2_ros') is None:
+        assert 'needs tf2_ros' in live.set_parameters(registration__source='tf')
+        assert live.get_parameter('registration.source') == 'file'
     assert 'finite' in live.set_parameters(registration__calibration=str(bad))
     np.testing.assert_array_equal(weights(), expected)
     assert live.get_parameter('registration.calibration') == str(good)
@@ -146,12 +149,3 @@ def test_lenses_from_camera_info_and_the_info_of_the_fused_image(live, tmp_path)
         live.clear()
         live.spin_until(lambda: publish() or live.heard['fused/weights/infrared'], 'weights')
         assert covered(12)
-
-
-def test_tf_without_tf2_is_refused_in_a_line(live):
-    if importlib.util.find_spec('tf2_ros'):
-        pytest.skip('tf2_ros is installed')
-    live.start_stand_in()
-    live.wait_until_active()
-    assert 'needs tf2_ros' in live.set_parameters(registration__source='tf')
-    assert live.get_parameter('registration.source') == 'file'

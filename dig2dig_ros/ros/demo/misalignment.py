@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dig2dig_ros.alignment.check import overlay, residuals
+from dig2dig_ros.alignment.quadrants import shared_distance
 from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.ros.demo.listener import Moment
@@ -28,9 +29,10 @@ def misalignment_report(moments: Sequence[Moment],
     if statuses:
         correction = np.array(statuses[-1][CORRECTION].split(), np.float64).reshape(3, 3)
     height, width = moments[0].visible.shape[:2]
-    truth = [off_px(each, (width, height)) for each in (np.eye(3), correction)]
+    truth = [shared_distance(each @ np.reshape(KNOCK, (3, 3)), np.eye(3), (width, height),
+                             (width, height)) for each in (np.eye(3), correction)]
     found = f'{measured[0]:.1f} at first, {measured[-1]:.1f} at the end' if measured else 'unknown'
-    text = ('  infrared lies off, in px (mean at the corners)\n'
+    text = ('  infrared lies off, in px (mean over the picture)\n'
             f'  as the node measured  {found}\n'
             f'  in truth              {truth[0]:.1f} at first, {truth[1]:.1f} at the end')
     edges = [titled(_edges(moments, matrix), title) for matrix, title in (
@@ -38,18 +40,6 @@ def misalignment_report(moments: Sequence[Moment],
         (correction, 'as corrected at the end'))]
     fused = [titled(moments[0].fused, 'fused at first'), titled(moments[-1].fused, 'at the end')]
     return np.vstack([np.hstack(edges), np.hstack(fused)]), text
-
-
-def off_px(correction: np.ndarray, size: tuple[int, int]) -> float:
-    """How far the knocked camera's pixels lie off where a correction leaves them.
-
-    :param correction: 3 x 3, of visible pixels.
-    :param size: (width, height); the mean is over the corners.
-    """
-    right, bottom = size[0] - 1, size[1] - 1
-    corners = np.array([[0, right, 0, right], [0, 0, bottom, bottom], [1, 1, 1, 1]], np.float64)
-    back = correction @ np.reshape(KNOCK, (3, 3)) @ corners
-    return float(np.linalg.norm(back[:2] / back[2] - corners[:2], axis=0).mean())
 
 
 def _edges(moments: Sequence[Moment], correction: np.ndarray) -> np.ndarray:
