@@ -75,6 +75,7 @@ def required_by_setup():
     return {match[1] for match in found if match}
 
 
+@pytest.fixture(scope='module')
 def imported():
     """Packages from elsewhere that the code and the launch files import."""
     files = [*(ROOT / 'dig2dig_ros').rglob('*.py'), *(ROOT / 'launch').rglob('*.py')]
@@ -83,14 +84,14 @@ def imported():
             for name in names - sys.stdlib_module_names - {'dig2dig_ros'}}
 
 
-def test_every_import_is_declared():
-    assert imported() - exec_depends() - required_by_setup() == UNDECLARED
-    assert {'rclpy', 'tf2_ros_py', 'vision_msgs', 'PyYAML', 'torch'} <= imported()
+def test_every_import_is_declared(imported):
+    assert imported - exec_depends() - required_by_setup() == UNDECLARED
+    assert {'rclpy', 'tf2_ros_py', 'vision_msgs', 'PyYAML', 'torch'} <= imported
 
 
-def test_every_ros_package_declared_is_used():
+def test_every_ros_package_declared_is_used(imported):
     assert {name for name in exec_depends() if not name.startswith('python3-')} == (
-        imported() & exec_depends()) | RUN
+        imported & exec_depends()) | RUN
 
 
 def test_the_package_says_whose_it_is():
