@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from alignment_drift import drift
 from alignment_methods import METHODS, Method
+from alignment_single import single
 from alignment_speed import speed
 from alignment_table import table
 from alignment_truth import lenses, rendered
@@ -191,6 +192,7 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'rendered': lambda data: {kind: rendered(kind, 20) for kind in ('boson', 'lepton')},
     'speed': lambda data: speed(),
     'drift': drift,
+    'single': single,
     'boards': lambda data: boards(data / 'unaligned' / 'target_lepton_zed'),
     'real_board': real_board,
     'unaligned': lambda data: {

@@ -19,6 +19,10 @@ ROWS = (
      '{accepted} of {pairs}; {wrong_accepted}; {worst_share:.2%}'),
     ('refused', '{0}, one frame: wrong scenes accepted, right ones accepted',
      '{wrong_accepted} of {wrong}, {right_accepted} of {right}'),
+    ('single', 'one frame of RoadScene, VIFB, MSRS, {0}: right ones accepted, wrong ones (by '
+     'halves within 1.5 % alone); the farthest off',
+     '{right_accepted} of {right} ({right_plainly}); {wrong_accepted} of {wrong} '
+     '({wrong_plainly}); {worst_share:.1%}'),
     ('boards', "real 120x160 thermal boards found: ours, flags of ROS's calibrator",
      '{ours}, {ros_flags} of {views}'),
     ('real_board', 'calibrated from them: infrared rms, held-out transfer',
