@@ -81,7 +81,7 @@ class FusionSettings:
         "with the network told the level's timestep", paper='1 (Eq. 9)', bounds=(0, 64))
     reference: str = option(
         'visible', 'of an infrared and a visible image, the one whose brightness the fused image '
-        'keeps, raised by one figure where a visible frame is dark; the other one gains by what '
+        'keeps, with black lifted where a visible frame is dark; the other one gains by what '
         'it adds to it, and a noisy camera is denoised at its own timestep; none: all sources '
         'alike and as they are, as more than two always are',
         paper='none', choices=('visible', 'infrared', 'none'))

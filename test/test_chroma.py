@@ -1,11 +1,14 @@
 """Colours of a noisy camera: smoothed, but not over the edges of the luminance."""
 
 import numpy as np
+import pytest
 import torch
 
 from dig2dig_ros.engine.luminance import PALE, luminance, with_chroma
 
 LEVEL = 25.0
+# No lift: colours as they are.
+FULL = torch.tensor(1.0)
 
 
 def noisy_halves():
@@ -20,7 +23,7 @@ def noisy_halves():
 def coloured(image, clean, level):
     """The image with its own clean luminance, B - Y and R - Y by column."""
     y = luminance(clean)
-    fused = with_chroma(y, [image], [luminance(image)], [y], [level]).float()
+    fused = with_chroma(y, [image], [luminance(image)], [y], [level], FULL).float()
     return ((fused - (y[..., None] + 1) * 127.5)[..., ::2]).mean(dim=0)
 
 
@@ -39,3 +42,15 @@ def test_colours_of_a_clean_camera_are_its_own():
     clean, _ = noisy_halves()
     truth = (clean.float() - (luminance(clean)[..., None] + 1) * 127.5)[0, :, ::2]
     assert (coloured(clean, clean, 0.0) - truth).abs().max() <= 0.5
+
+
+@pytest.mark.parametrize(('level', 'columns'), [(0.0, 96), (0.0, 93), (LEVEL, 96)])
+def test_saturation_scales_the_differences_to_luminance(level, columns):
+    image = noisy_halves()[0][:, :columns].contiguous()
+    y = luminance(image)
+    full, half = (with_chroma(
+        y, [image], [y], [y], [level], torch.tensor(saturation)).float()
+        for saturation in (1.0, 0.5))
+    grey = (y[..., None] + 1) * 127.5
+    assert (full - grey).abs().max() > 8
+    assert (half - grey - (full - grey) / 2).abs().max() < 1

@@ -84,7 +84,8 @@ def test_several_colour_sources_blend_their_chroma_by_its_strength():
     red, grey = torch.zeros(2, 2, 3), torch.full((2, 2, 3), 90.0)
     red[..., 2] = 200
     y = [luminance(red), luminance(grey)]
-    blended = with_chroma(torch.full((2, 2), 59.8 / 127.5 - 1), [red, grey], y, y, (0, 0))
+    blended = with_chroma(
+        torch.full((2, 2), 59.8 / 127.5 - 1), [red, grey], y, y, (0, 0), torch.tensor(1.0))
     assert blended[0, 0].tolist() == [0, 0, 200]
 
 

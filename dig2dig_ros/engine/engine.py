@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device, threads_for
+from dig2dig_ros.engine.exposure import saturation_of
 from dig2dig_ros.engine.frame import Frame, check_sources, fill_invalid
 from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
@@ -154,7 +155,9 @@ class FusionEngine:
             fused, weighed.shares, frame.sources, frame.full, frame.full_valid, frame.clean_ends)
         clean = size.restore(weighed.clean) if any(frame.clean_ends) else frame.luminances
         image = self._transfer.download(
-            with_chroma(fused, frame.images, frame.luminances, clean, frame.noise), slot=0)
+            with_chroma(
+                fused, frame.images, frame.luminances, clean, frame.noise,
+                saturation_of(weighed.lift)), slot=0)
         shares = self._transfer.download(shares, slot=1)
         timing = Timing(*frame.watch.finish(), calls)
         return FusionResult(self._transfer.keep(image), self._transfer.keep(shares), timing)

@@ -1,38 +1,46 @@
-"""Room for another camera's bands in a dark frame of the visible camera.
+"""Room under black for the bands of infrared, in a dark frame of the visible camera.
 
-Bands of infrared would be cut off at black, and detectors know streets by day. So a dark frame is
-raised, by one figure everywhere: no contrast changes, and nothing is stretched (docs/method.md).
-Units and shapes as in `reference`.
+Dark lobes of infrared's bands would be cut off at black, and with them half of every outline. So
+a dark frame is lifted as colour graders do it to all three channels: black most, white not at all
+(docs/method.md). Units and shapes as in `reference`.
 """
 
 import torch
 
 from dig2dig_ros.engine.bodies import GREY
-from dig2dig_ros.engine.filters import rise
 
-# The mean, in grey levels from black, under which a frame is dark, and the share of what it lacks
-# by which it is raised.
-LIT_MEAN, SHARE = 120 * GREY, 1 / 3
-# The share of infrared in all gains of the frame between which it sets in: cameras that show the
-# same, or a blind one, need no room. Of the labelled and the dev pairs the least has 0.019; the
-# same picture twice 1e-5.
-NO_NEWS, NEWS = 0.005, 0.02
-# The noise at which it has faded: what was cut off at black has raised a noisy mean already.
-NOISY = 10 * GREY
+# The lift is so many times what infrared changes (root mean square over the frame): lobes reach so
+# far under the visible picture.
+LIFT = 2.5
+# Lifted further, night would look like fog.
+GREATEST_LIFT = 40 * GREY
+# The mean, from black, from which on a frame is dark altogether, and from which on not at all.
+DARK, LIT = 60 * GREY, 120 * GREY
 
 
-def raise_of_dark(
-        base: torch.Tensor, weight: torch.Tensor, news: torch.Tensor,
-        noise: float) -> torch.Tensor:
-    """What is added to the coarsest level.
+def lift_of(
+        fused: torch.Tensor, visible: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """How far black has to be lifted for the bands of infrared to be seen in the dark.
 
-    :param base: the visible camera's coarsest level, h x w.
-    :param weight: of that level in the fused one, h x w in [0, 1]: what the visible camera does
-        not see is left as it is.
-    :param news: the share of infrared in the frame's gains, 0 to 1.
-    :param noise: standard deviation of the visible camera's noise.
-    :returns: h x w, 0 or more.
+    0 where infrared changes nothing, as a blind one, or one that shows the same. From a mean over
+    the frame and not from its darkest pixels, so it is steady.
+
+    :param fused: the fusion without lift, h x w at a quarter of the resolution, not yet clipped.
+    :param visible: the visible camera's picture, likewise.
+    :param weight: of the visible camera in the coarsest level, h x w in [0, 1]: what a covered
+        camera does not see is no change of it.
+    :returns: 0 to GREATEST_LIFT, a tensor without dimensions.
     """
-    mean = (weight * (base + 1)).sum() / weight.sum().clamp_min(1e-6)
-    share = SHARE * max(0.0, 1 - noise / NOISY) * rise(news, NO_NEWS, NEWS)
-    return share * (LIT_MEAN - mean).clamp_min(0) * weight
+    change = (weight * (fused - visible)).square().mean().sqrt()
+    dark = ((LIT - 1 - fused.mean()) / (LIT - DARK)).clamp(0, 1)
+    return (LIFT * change).clamp_max(GREATEST_LIFT) * dark
+
+
+def lifted(fused: torch.Tensor, lift: torch.Tensor) -> torch.Tensor:
+    """The same with black lifted so far and white where it is; changes `fused`, h x w."""
+    return fused.mul_(1 - lift / 2).add_(lift / 2)
+
+
+def saturation_of(lift: torch.Tensor) -> torch.Tensor:
+    """The factor on chroma that a lift of all three channels comes to."""
+    return 1 - lift / 2

@@ -40,11 +40,12 @@ def luminance(image: torch.Tensor) -> torch.Tensor:
 def with_chroma(
         fused: torch.Tensor, images: Sequence[torch.Tensor],
         luminances: Sequence[torch.Tensor], clean: Sequence[torch.Tensor],
-        noise: Sequence[float]) -> torch.Tensor:
+        noise: Sequence[float], saturation: torch.Tensor) -> torch.Tensor:
     """Give the fused luminance the chroma of the colour sources.
 
-    One colour source keeps its own chroma, which is the same as shifting its three channels by
-    the change of luminance. Several are blended by |Cb - 128| and |Cr - 128|, each its own.
+    One colour source keeps its own chroma, which at full saturation is the same as shifting its
+    three channels by the change of luminance. Several are blended by |Cb - 128| and |Cr - 128|,
+    each its own.
 
     :param fused: H x W, [-1, 1].
     :param images: sources, H x W or H x W x 3, 0..255.
@@ -52,14 +53,16 @@ def with_chroma(
     :param clean: the same without noise.
     :param noise: standard deviation of the noise of each Y, grey levels. Of a noisy source the
         chroma is smoothed and paler.
+    :param saturation: factor on the chroma, a tensor without dimensions.
     :returns: H x W, or H x W x 3 where a source is in colour; uint8, rounded and saturated.
     """
     coloured = [number for number, image in enumerate(images) if image.dim() == 3]
     if not coloured:
         return _bytes(_grey(fused))
     if len(coloured) == 1 and noise[coloured[0]] < CLEAN_CHROMA:
+        own = saturation * (luminances[coloured[0]] + 1)
         return _bytes(_shifted(
-            images[coloured[0]], (fused - luminances[coloured[0]]).mul_(HALF)))
+            images[coloured[0]], saturation, (fused + 1 - own).mul_(HALF)))
     # Differences to Y stand for chroma: Cb - 128 = 0.564 (B - Y), Cr - 128 = 0.713 (R - Y).
     chroma = torch.stack([
         images[number][..., ::2].movedim(-1, 0) - _grey(luminances[number])
@@ -69,7 +72,8 @@ def with_chroma(
     else:
         blue, red = _blend(chroma)
     green = -(BLUE * blue + RED * red) / GREEN
-    return _bytes(_grey(fused)[..., None] + torch.stack([blue, green, red], dim=-1))
+    return _bytes(_grey(fused)[..., None] + (
+        saturation * torch.stack([blue, green, red], dim=-1)))
 
 
 def _grey(plane: torch.Tensor) -> torch.Tensor:
@@ -82,17 +86,18 @@ def _bytes(image: torch.Tensor) -> torch.Tensor:
     return image.round_().clamp_(0, 255).to(torch.int16).to(torch.uint8)
 
 
-def _shifted(image: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Add H x W to all three channels of H x W x 3.
+def _shifted(image: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Add H x W to all three channels of so many times an image, H x W x 3.
 
     As a product with a few columns of ones: to add along a last dimension of three goes number by
     number on a CPU, and takes twice as long.
     """
     if image.is_cuda or shift.numel() % SPREAD:
-        return image + shift[..., None]
+        return factor * image + shift[..., None]
     ones = torch.eye(SPREAD).repeat_interleave(3, dim=1)
     return torch.addmm(
-        image.float().view(-1, 3 * SPREAD), shift.reshape(-1, SPREAD), ones).view(image.shape)
+        image.float().view(-1, 3 * SPREAD), shift.reshape(-1, SPREAD), ones,
+        beta=float(factor)).view(image.shape)
 
 
 def _quiet(chroma: torch.Tensor, clean: torch.Tensor, level: float) -> torch.Tensor:

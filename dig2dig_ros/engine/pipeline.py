@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from dig2dig_ros.engine.coarse import halved_size
+from dig2dig_ros.engine.exposure import lifted
 from dig2dig_ros.engine.guidance import make_guide
 from dig2dig_ros.engine.information_gain import denoise_levels, fusion_weights, information_gain
 from dig2dig_ros.engine.ladder import base_weights, fuse_bands
@@ -41,7 +42,8 @@ class Weighed:
         weights: DIG weights of every level, E x K x h x w, summing to 1 over K.
         scales: factors on the bands, E x K; 1 where there is no reference.
         base: weights of the coarsest level in the ladder, K x h x w, summing to 1.
-        raised: added to that level, h x w (`reference.Against`); 0 where there is no reference.
+        bodies: added to that level, h x w (`reference.Against`); 0 where there is no reference.
+        lift: of the fused picture's black (`exposure`), a tensor without dimensions; likewise.
     """
 
     estimates: torch.Tensor
@@ -49,7 +51,8 @@ class Weighed:
     weights: torch.Tensor
     scales: torch.Tensor
     base: torch.Tensor
-    raised: torch.Tensor
+    bodies: torch.Tensor
+    lift: torch.Tensor
 
     @property
     def shares(self) -> torch.Tensor:
@@ -122,7 +125,8 @@ class FusionPipeline:
         estimates, clean = denoise_levels(
             self._prior, sources, self.schedule.levels, self._draws, clean_ends,
             self.schedule.coarse)
-        scales, raised = torch.ones_like(estimates[..., 0, 0]), torch.zeros_like(clean[0])
+        scales, bodies = torch.ones_like(estimates[..., 0, 0]), torch.zeros_like(clean[0])
+        lift = clean.new_zeros(())
         if settings.weighting == 'uniform':
             weights = torch.full_like(estimates, 1 / len(sources))
             base = weights[0]
@@ -135,10 +139,10 @@ class FusionPipeline:
             noise = [deviation(end) for end in clean_ends]
             against = weigh_against(estimates, clean, noise, reference, valid, settings)
             weights, base = against.weights, against.base
-            scales, raised = against.scales, against.raised
+            scales, bodies, lift = against.scales, against.bodies, against.lift
         if valid is not None:
             weights, base = normalised(weights * valid, dim=1), normalised(base * valid, dim=0)
-        return Weighed(estimates, clean, weights, scales, base, raised)
+        return Weighed(estimates, clean, weights, scales, base, bodies, lift)
 
     def ladder(self, weighed: Weighed) -> torch.Tensor:
         """The one-pass fusion, h x w in [-1, 1]."""
@@ -146,7 +150,7 @@ class FusionPipeline:
             weighed.estimates, weighed.clean, weighed.weights, weighed.base, weighed.scales)
         if self.reference_of(len(weighed.clean)) is None:
             return fused.clamp_(-1, 1)
-        return within_range(fused.add_(weighed.raised))
+        return within_range(lifted(fused.add_(weighed.bodies), weighed.lift))
 
     def sample(
             self, weighed: Weighed, guess: torch.Tensor | None = None,

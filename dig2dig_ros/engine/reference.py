@@ -9,7 +9,7 @@ from the reference's band,
     DIG(k | r) = DIG_k (1 - rho^2),    rho^2 = cov(D_k, D_r)^2 / (var D_k var D_r),
 
 which for l2 and one level is the residual of that regression (docs/method.md); where the bands
-correlate negatively a third of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
+correlate negatively half of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
 units.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 
 from dig2dig_ros.engine.bodies import GREY, hot_bodies
-from dig2dig_ros.engine.exposure import raise_of_dark
+from dig2dig_ros.engine.exposure import lift_of
 from dig2dig_ros.engine.filters import (
     around,
     block_peaks,
@@ -32,20 +32,20 @@ from dig2dig_ros.engine.filters import (
     windowed,
 )
 from dig2dig_ros.engine.information_gain import information_gain
-from dig2dig_ros.engine.ladder import bands_of
+from dig2dig_ros.engine.ladder import bands_of, fuse_bands
 from dig2dig_ros.settings import FusionSettings
 
 # Which of an infrared and a visible image.
 INFRARED, VISIBLE = 0, 1
 # How far the other source's bands are raised to the deviation of the reference's: infrared of 8
 # bits uses little of its range. Never lowered: a hot target keeps its contrast.
-LEAST_SCALE, GREATEST_SCALE = 1.1, 3.0
+LEAST_SCALE, GREATEST_SCALE = 1.15, 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
 # How much an inverted edge counts as one that the reference shows already (docs/method.md).
-INVERTED = 1 / 3
+INVERTED = 1 / 2
 # The reference's head start, in mean gains of the frame, where it sees well.
-HEAD_START = 0.75
+HEAD_START = 0.85
 # Local mean, in grey levels from black, between which the head start grows; and the distance from
 # white over which it fades.
 DARK, LIT, GLARE = 5 * GREY, 40 * GREY, 30 * GREY
@@ -70,14 +70,15 @@ class Against:
         weights: of the bands, E x 2 x h x w, summing to 1 over the sources.
         scales: factors on the bands, E x 2.
         base: weights of the coarsest level, 2 x h x w, summing to 1.
-        raised: added to the coarsest level, h x w: hot bodies wider than a band, and what a dark
-            frame is raised by.
+        bodies: added to the coarsest level, h x w: hot bodies wider than a band.
+        lift: of the fused picture's black, a tensor without dimensions (`exposure.lift_of`).
     """
 
     weights: torch.Tensor
     scales: torch.Tensor
     base: torch.Tensor
-    raised: torch.Tensor
+    bodies: torch.Tensor
+    lift: torch.Tensor
 
 
 def weigh_against(
@@ -103,7 +104,8 @@ def weigh_against(
     else:
         gain = information_gain(estimates, clean, settings.divergence, window, reduced)
     scales = band_scales(powers[:, 1:], reference)
-    small_base, small_clean = pooled(estimates[:1])[0], pooled(clean[None])[0]
+    small_estimates, small_clean = pooled(estimates), pooled(clean[None])[0]
+    small_base = small_estimates[0]
     small_valid = None if valid is None else pooled(valid[None])[0]
     exposure = around(small_clean[reference], NEIGHBOURHOOD)
     sight = _sight(small_base, small_clean, exposure, noise, reference, small_valid)
@@ -112,14 +114,18 @@ def weigh_against(
         gain, novel, scales, sight, exposure, reference, settings.temperature)
     own = sight[reference]
     base = own / (own + (1 - own) * sight[1 - reference])
-    raised = torch.zeros_like(base)
+    bodies, lift = torch.zeros_like(base), base.new_zeros(())
     if reference == VISIBLE:
-        news = ((1 - weights) * gain[:, INFRARED] * novel).sum() / gain.sum().clamp_min(1e-12)
-        raised = hot_bodies(small_base, small_valid) + raise_of_dark(
-            small_base[VISIBLE], base, news, noise[VISIBLE])
-    large = enlarge(torch.cat([weights, base[None], raised[None]])[:, None], size)[:, 0]
+        bodies = hot_bodies(small_base, small_valid)
+        small = _both(torch.cat([weights, base[None]]), reference)
+        if small_valid is not None:
+            small = normalised(small * small_valid, dim=1)
+        lift = lift_of(
+            bodies + fuse_bands(small_estimates, small_clean, small[:-1], small[-1], scales),
+            small_clean[VISIBLE], base)
+    large = enlarge(torch.cat([weights, base[None], bodies[None]])[:, None], size)[:, 0]
     both = _both(large[:-1], reference)
-    return Against(both[:-1], scales, both[-1], large[-1])
+    return Against(both[:-1], scales, both[-1], large[-1], lift)
 
 
 def _both(own: torch.Tensor, reference: int) -> torch.Tensor:
