@@ -9,10 +9,10 @@ import torch
 
 from dig2dig_ros.engine.bodies import GREY
 
-# The lift is so many times what infrared changes (root mean square over the frame): lobes reach so
-# far under the visible picture.
+# The lift is so many times what infrared changes (root mean square over the frame), as four
+# detectors found best (docs/method.md).
 LIFT = 2.5
-# Lifted further, night would look like fog.
+# Lifted by twice as much, a crowd at night looked like fog.
 GREATEST_LIFT = 40 * GREY
 # The mean, from black, from which on a frame is dark altogether, and from which on not at all.
 DARK, LIT = 60 * GREY, 120 * GREY
@@ -38,7 +38,7 @@ def lift_of(
 
 def lifted(fused: torch.Tensor, lift: torch.Tensor) -> torch.Tensor:
     """The same with black lifted so far and white where it is; changes `fused`, h x w."""
-    return fused.mul_(1 - lift / 2).add_(lift / 2)
+    return fused.mul_(saturation_of(lift)).add_(lift / 2)
 
 
 def saturation_of(lift: torch.Tensor) -> torch.Tensor:

@@ -60,9 +60,8 @@ def with_chroma(
     if not coloured:
         return _bytes(_grey(fused))
     if len(coloured) == 1 and noise[coloured[0]] < CLEAN_CHROMA:
-        own = saturation * (luminances[coloured[0]] + 1)
-        return _bytes(_shifted(
-            images[coloured[0]], saturation, (fused + 1 - own).mul_(HALF)))
+        shift = (fused - saturation * luminances[coloured[0]]).add_(1 - saturation).mul_(HALF)
+        return _bytes(_shifted(images[coloured[0]], saturation, shift))
     # Differences to Y stand for chroma: Cb - 128 = 0.564 (B - Y), Cr - 128 = 0.713 (R - Y).
     chroma = torch.stack([
         images[number][..., ::2].movedim(-1, 0) - _grey(luminances[number])
