@@ -212,13 +212,13 @@ def test_bad_file_leaves_the_map_as_it_was(tmp_path):
 def test_status_warns_beyond_three_pixels():
     from dig2dig_ros.ros.node.diagnostics import alignment_status
     from dig2dig_ros.ros.node.rig_feed import Alignment
-    for refine, off_px, evident, level, words in (
+    for refine, off_px, misaligned, level, words in (
             ('off', None, False, b'\x00', 'as set'),
             ('monitor', None, False, b'\x00', 'too few pictures'),
-            ('monitor', 2.0, True, b'\x00', 'measured'),
+            ('monitor', 2.0, False, b'\x00', 'measured'),
             ('monitor', 4.04, False, b'\x00', 'perhaps 4.0 px off'),
             ('monitor', 4.04, True, b'\x01', 'infrared lies 4.0 px off')):
-        status = alignment_status('node', Alignment(refine, off_px, evident))
+        status = alignment_status('node', Alignment(refine, off_px, misaligned))
         assert status.level == level
         assert words in status.message
     status = alignment_status('node', Alignment('off', problem='no transform'))

@@ -8,17 +8,19 @@ import numpy as np
 from dig2dig_ros.alignment.field import paired_fields
 from dig2dig_ros.alignment.quadrants import shared_distance
 from dig2dig_ros.alignment.refine import (
+    Linearised,
     LinearisedFrame,
-    Refinement,
     Similarity,
     between_levels,
     blurred,
 )
+from dig2dig_ros.alignment.round import Round
 from dig2dig_ros.errors import InputError
 
 PERIOD = 15
 """Frames from one look to the next."""
 MISALIGNED_PX = 3.0
+"""Visible pixels, mean over the picture; what is beyond is told."""
 _LOOKS = 2  # from one refinement to the next: it costs more than they do
 _FRAMES = 8
 _WORK_PX = 320
@@ -28,15 +30,12 @@ _HALVES_SHARE = 0.006  # of the diagonal: two halves of the frames must agree th
 # smoke of M3SVD's 0117, at most 0.071 is gained; by rigs truly knocked by 6 px mostly 0.1 to 0.4.
 _LEAST_GAIN = 0.08
 _STEP_PX = 1.0
-_Pair = tuple[LinearisedFrame, np.ndarray]
 
 
 class Monitor:
     """Pools a few of the latest frames and refines on them, an iteration a frame.
 
-    On a quarter of the work size first, all frames together, and then on the work size the even
-    and the odd ones, whose mean counts: of coarse fields alone the mean at the corners was 7 px
-    where fine ones say 2. Last, how well they fit as they are.
+    What even and odd frames say must agree, and their mean counts.
 
     Attributes:
         misalignment_px: how far infrared lies off, mean over the picture, in visible pixels, less
@@ -48,14 +47,11 @@ class Monitor:
 
     def __init__(self) -> None:
         """Start with nothing seen."""
-        self._frames: deque[tuple[_Pair, _Pair]] = deque(maxlen=_FRAMES)
+        self._frames: deque[tuple[Linearised, Linearised]] = deque(maxlen=_FRAMES)
         self._seen = -1
         self._found = np.eye(3)[:2]
         self._size = (0, 0)
-        # Under way: of all frames, coarse; then of the even and of the odd ones, fine; then these
-        # as they are, for one step.
-        self._fits: tuple[Refinement, ...] = ()
-        self._fine: tuple[_Pair, ...] = ()
+        self._round: Round | None = None
         self.misalignment_px: float | None = None
         self.evident = False
         self.correction = np.eye(3)
@@ -74,8 +70,8 @@ class Monitor:
     def due(self) -> bool:
         """Count a frame, and tell whether to look at it."""
         self._seen += 1
-        if self._fits:
-            self._advance()
+        if self._round is not None:
+            self._advance(self._round)
         return self._seen % PERIOD == 0
 
     def look(self, infrared: np.ndarray, visible: np.ndarray,
@@ -91,7 +87,7 @@ class Monitor:
         size = tuple(8 * max(round(side * scale / 8), 8) for side in (width, height))
         if (width, height) != self._size:
             self._frames.clear()
-            self._fits = ()
+            self._round = None
             self._size = width, height
         try:
             fields = paired_fields(infrared, visible, valid, size)
@@ -101,49 +97,33 @@ class Monitor:
             (LinearisedFrame(blurred(fields[1], level)), blurred(fields[0], level))
             for level in (1, 0)))
         whose_turn = self._seen // PERIOD % _LOOKS == (_FRAMES - 1) % _LOOKS
-        if len(self._frames) == _FRAMES and not self._fits and whose_turn:
-            coarse, self._fine = zip(*self._frames, strict=True)
-            self._fits = (Refinement(coarse, Similarity(self._found).rescaled(0.5)),)
+        if len(self._frames) == _FRAMES and self._round is None and whose_turn:
+            self._round = Round(*zip(*self._frames, strict=True), Similarity(self._found))
 
-    def _advance(self) -> None:
-        """Iterate once: eight frames at once would hold up the picture for 40 ms."""
-        *done, current = self._fits
-        current = current.step()
-        self._fits = (*done, current)
-        if not current.finished and len(done) < 3:
-            return
-        if len(done) == 4:
-            self._conclude()
-            self._fits = ()
-            return
-        if len(done) < 2:
-            start = self._fits[0].motion.rescaled(2.0)
-        else:
-            start = Similarity(between_levels(self.correction[:2], *2 * (self._shrink,)))
-        self._fits += (Refinement(self._fine[len(done) % 2::2], start),)
+    def _advance(self, current: Round) -> None:
+        shrink = tuple(of_work / of_image for of_work, of_image in
+                       zip(current.size, self._size, strict=True))
+        current = current.step(Similarity(between_levels(self.correction[:2], shrink, shrink)))
+        self._round = None if current.finished else current
+        if current.finished:
+            self._conclude(current, tuple(1 / each for each in shrink))
 
-    @property
-    def _shrink(self) -> tuple[float, float]:
-        """Work pixels to a visible pixel, along x and y."""
-        work = self._fine[0][0].size
-        return work[0] / self._size[0], work[1] / self._size[1]
+    def _conclude(self, done: Round, grow: tuple[float, float]) -> None:
+        """Take what a round found.
 
-    def _conclude(self) -> None:
-        even, odd = (fit.motion.matrix for fit in self._fits[1:3])
-        work = self._fine[0][0].size
-        apart = shared_distance(_whole(even), _whole(odd), work, work)
-        fitted, as_it_is = ([fit.ncc for fit in fits] for fits in (self._fits[1:3],
-                                                                   self._fits[3:]))
-        if min(fitted) < _LEAST_NCC or apart > _HALVES_SHARE * np.hypot(*work):
+        :param grow: visible pixels to a pixel of the round, along x and y.
+        """
+        even, odd = done.halves
+        apart = shared_distance(_whole(even), _whole(odd), done.size, done.size)
+        if min(done.fitted_ncc) < _LEAST_NCC or apart > _HALVES_SHARE * np.hypot(*done.size):
             self.misalignment_px, self.evident = None, False
             self._found = np.eye(3)[:2]
             return
         self._found = (even + odd) / 2
-        grow = tuple(1 / each for each in self._shrink)
         self._drift = _whole(between_levels(self._found, grow, grow))
         self.misalignment_px = shared_distance(self._drift, self.correction, self._size,
                                                self._size)
-        self.evident = sum(as_it_is) < (1 - _LEAST_GAIN) * sum(fitted)
+        self.evident = sum(done.ncc_as_it_is) < (1 - _LEAST_GAIN) * sum(done.fitted_ncc)
 
     def step(self, size: tuple[int, int]) -> bool:
         """Move `correction` towards what was found, no corner by more than a pixel.

@@ -75,24 +75,24 @@ def temperature_status(node_name: str, thermometer: Thermometer) -> DiagnosticSt
 
 def alignment_status(node_name: str, alignment: Alignment) -> DiagnosticStatus:
     """Describe how infrared is aligned."""
-    refine, off_px, evident, correction, problem = alignment
+    refine, off_px, problem = alignment.refine, alignment.off_px, alignment.problem
     level, message = DiagnosticStatus.OK, 'measured from the pictures'
     if refine == 'off':
         message = 'as set; not measured'
     elif off_px is None:
         message = 'not measured: too few pictures yet, or too little that both cameras show'
-    elif off_px > MISALIGNED_PX and not evident:
-        message = f'perhaps {off_px:.1f} px off; the pictures fit hardly better there'
-    elif off_px > MISALIGNED_PX:
+    elif alignment.misaligned:
         level = DiagnosticStatus.WARN
         message = f'infrared lies {off_px:.1f} px off; ' + (
             'being corrected' if refine == 'slow' else
             'align the cameras anew (dig2dig align), or set registration.refine to slow')
+    elif off_px > MISALIGNED_PX:
+        message = f'perhaps {off_px:.1f} px off; the pictures fit hardly better there'
     if problem:
         level, message = DiagnosticStatus.WARN, f'the map stays as it was: {problem}'
     return status(f'{node_name}: alignment', level, message, {
         MISALIGNMENT: 'unknown' if off_px is None else f'{off_px:.2f}',
-        CORRECTION: ' '.join(f'{value:.8g}' for value in correction.ravel()),
+        CORRECTION: ' '.join(f'{value:.8g}' for value in alignment.correction.ravel()),
         'registration.refine': refine})
 
 

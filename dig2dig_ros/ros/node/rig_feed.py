@@ -1,8 +1,9 @@
 """Feeds the registration with the rig that camera_info, and TF where it is wanted, describe."""
 
+import dataclasses
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -21,21 +22,22 @@ LOG_PERIOD_S = 30.0
 NEW_PERIOD_S = 2.0
 
 
-class Alignment(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Alignment:
     """How infrared is aligned.
 
     Attributes:
         refine: the parameter `registration.refine`.
         off_px: see `Monitor.misalignment_px`.
-        evident: see `Monitor.evident`.
+        misaligned: see `Monitor.misaligned`.
         correction: see `Monitor.correction`.
         problem: why it is not aligned as the parameters say; empty where it is.
     """
 
     refine: str
     off_px: float | None = None
-    evident: bool = False
-    correction: np.ndarray = np.eye(3)
+    misaligned: bool = False
+    correction: np.ndarray = dataclasses.field(default_factory=lambda: np.eye(3))
     problem: str = ''
 
     @classmethod
@@ -43,7 +45,8 @@ class Alignment(NamedTuple):
         """Take what a monitor says, where there is one."""
         if monitor is None:
             return cls(refine, problem=problem)
-        return cls(refine, monitor.misalignment_px, monitor.evident, monitor.correction, problem)
+        return cls(refine, monitor.misalignment_px, monitor.misaligned, monitor.correction,
+                   problem)
 
 
 class RigFeed:
