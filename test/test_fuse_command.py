@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dig2dig_ros.cli import main
+from dig2dig_ros.synthetic.street import StreetScene
 
 FAST = ['--mode', 'one-pass', '--levels', '1', '--draws', '1', '--device', 'cpu']
 
@@ -50,6 +51,23 @@ def test_folders_go_on_past_a_bad_pair_and_say_so(pair, capsys):
     errors = capsys.readouterr().err
     assert 'lonely: not in every source folder' in errors
     assert 'broken.png: not an image' in errors
+
+
+def test_a_folder_of_a_knocked_rig_is_told(tmp_path, capsys):
+    """Eight pairs, infrared 12 px to the side; of a single pair nothing is known."""
+    scene, away = StreetScene(160, 128, seed=3), np.array([[1.0, 0, 10], [0, 1, 6.6]])
+    for name in ('infrared', 'visible'):
+        (tmp_path / name).mkdir()
+    for index in range(8):
+        moment = scene.render(1.3 * index, index)
+        infrared = cv2.warpAffine(moment.infrared, away, (160, 128),
+                                  borderMode=cv2.BORDER_REFLECT)
+        cv2.imwrite(str(tmp_path / f'infrared/{index}.png'), infrared)
+        cv2.imwrite(str(tmp_path / f'visible/{index}.png'), moment.visible)
+    assert fuse(tmp_path) == 0
+    assert 'infrared lies 12.' in capsys.readouterr().err
+    assert fuse(tmp_path, infrared='infrared/0.png', visible='visible/0.png') == 0
+    assert 'infrared lies' not in capsys.readouterr().err
 
 
 def test_three_sources_of_one_size(pair, scene, capsys):

@@ -15,7 +15,7 @@ from dig2dig_ros.camera.preparation import BadImage, Preparation
 from dig2dig_ros.camera.registration import Registration
 from dig2dig_ros.camera.rig_registration import RigRegistration, parallax_range
 from dig2dig_ros.camera.rig_source import RigSource, frames_of, pose_of_transform, rig_of
-from dig2dig_ros.commands.fuse_bag import tell_misalignment
+from dig2dig_ros.commands.camera_options import tell_misalignment
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.images import to_8_bit
 from dig2dig_ros.synthetic.boards import sample_rig
@@ -257,24 +257,35 @@ def test_monitor_measures_and_does_not_touch(knocked):
     assert results[-1][1].valid is None
 
 
-def test_slow_goes_on_from_what_monitor_has_seen(knocked, capsys):
+def test_slow_goes_on_from_what_monitor_has_seen(knocked):
     """One step of a pixel at the first look; a changed map is looked at anew."""
     preparation = Preparation()
     for frame in range(12 * PERIOD):
         preparation.prepare_images(*knocked[frame // PERIOD])
     assert preparation.monitor.misaligned
-    tell_misalignment(preparation)
-    assert 'infrared lies 12.' in capsys.readouterr().err
     before = preparation.monitor.misalignment_px
     preparation.apply({'registration.refine': 'slow'})
     preparation.prepare_images(*knocked[0])
     assert preparation.monitor.misalignment_px == pytest.approx(before - 1, abs=0.1)
-    preparation.monitor.evident = False
-    tell_misalignment(preparation)
-    assert capsys.readouterr().err == ''
     preparation.apply({'registration.refine': 'slow', 'registration.homography': [
         1.0, 0, -10, 0, 1, -6.6, 0, 0, 1]})
     assert preparation.monitor.misalignment_px is None
+
+
+@pytest.mark.parametrize(('shift', 'line'), [((0, 0), 'infrared lies 12.'), ((-10, -6.6), '')])
+def test_few_pairs_are_all_looked_at_and_judged_at_their_end(knocked, capsys, shift, line):
+    """Too few are not looked at, and nothing is said of them."""
+    for pairs, expected in ((8, line), (7, '')):
+        preparation = Preparation({'registration.homography': [
+            1.0, 0, shift[0], 0, 1, shift[1], 0, 0, 1]})
+        preparation.expect(pairs)
+        for frame in knocked[:pairs]:
+            preparation.prepare_images(*frame)
+        assert preparation.monitor.due() == (pairs == 8)
+        tell_misalignment(preparation)
+        error = capsys.readouterr().err
+        assert error.startswith(expected)
+        assert bool(error) == bool(expected)
 
 
 @pytest.mark.parametrize(('shift_px', 'evident'), [(3.6, False), (8.0, True)])

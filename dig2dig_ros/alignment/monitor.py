@@ -49,6 +49,7 @@ class Monitor:
         """Start with nothing seen."""
         self._frames: deque[tuple[Linearised, Linearised]] = deque(maxlen=_FRAMES)
         self._seen = -1
+        self._period = PERIOD
         self._found = np.eye(3)[:2]
         self._size = (0, 0)
         self._round: Round | None = None
@@ -67,12 +68,24 @@ class Monitor:
         made._frames = self._frames.copy()
         return made
 
+    def expect(self, pairs: int) -> None:
+        """Look oftener where only so many pairs come, and at none where they are too few."""
+        self._period = min(PERIOD, pairs // _FRAMES)
+
     def due(self) -> bool:
         """Count a frame, and tell whether to look at it."""
+        if not self._period:
+            return False
         self._seen += 1
         if self._round is not None:
             self._advance(self._round)
-        return self._seen % PERIOD == 0
+        return self._seen % self._period == 0
+
+    def judge(self) -> None:
+        """Judge the latest frames now, which takes as long as all the iterations of a round."""
+        self._round = self._new_round()
+        while self._round is not None:
+            self._advance(self._round)
 
     def look(self, infrared: np.ndarray, visible: np.ndarray,
              valid: np.ndarray | None = None) -> None:
@@ -96,9 +109,15 @@ class Monitor:
         self._frames.append(tuple(
             (LinearisedFrame(blurred(fields[1], level)), blurred(fields[0], level))
             for level in (1, 0)))
-        whose_turn = self._seen // PERIOD % _LOOKS == (_FRAMES - 1) % _LOOKS
-        if len(self._frames) == _FRAMES and self._round is None and whose_turn:
-            self._round = Round(*zip(*self._frames, strict=True), Similarity(self._found))
+        whose_turn = self._seen // self._period % _LOOKS == (_FRAMES - 1) % _LOOKS
+        if self._round is None and whose_turn:
+            self._round = self._new_round()
+
+    def _new_round(self) -> Round | None:
+        """Begin to judge the latest frames; None while there are too few."""
+        if len(self._frames) < _FRAMES:
+            return None
+        return Round(*zip(*self._frames, strict=True), Similarity(self._found))
 
     def _advance(self, current: Round) -> None:
         shrink = tuple(of_work / of_image for of_work, of_image in

@@ -202,10 +202,8 @@ class Preparation:
             return Prepared(None, visible, None)
         raw = _named('infrared', self._grey, infrared)
         eight_bits = _named('infrared', self._hot_as_white, raw)
-        if visible is not None:
-            aligned, valid = _named('infrared', self._lay, eight_bits, visible)
-        else:
-            aligned, valid = self.align(eight_bits)
+        aligned, valid = (self.align(eight_bits) if visible is None else
+                          _named('infrared', self._lay, eight_bits, visible))
         return Prepared(aligned, visible, valid, raw)
 
     def align(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -214,6 +212,11 @@ class Preparation:
         :returns: the image in the visible frame, and where it is valid (None: everywhere).
         """
         return self._registration.align(image, *(self._size or image.shape[:2]))
+
+    def expect(self, pairs: int) -> None:
+        """Have `monitor` judge so many pairs; it does nothing where they are too few."""
+        if self._monitor is not None and not self._corrects:
+            self._monitor.expect(pairs)
 
     @property
     def monitor(self) -> Monitor | None:

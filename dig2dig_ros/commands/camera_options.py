@@ -18,6 +18,17 @@ def add_camera_options(parser: argparse.ArgumentParser) -> None:
         add_option(group, option)
 
 
+def tell_misalignment(preparation: Preparation) -> None:
+    """Say on stderr that infrared lay off, where the pairs prepared last show it."""
+    monitor = preparation.monitor
+    if monitor is None:
+        return
+    monitor.judge()
+    if monitor.misaligned:
+        print(f'infrared lies {monitor.misalignment_px:.1f} px off visible at the end; dig2dig '
+              'align finds how, --refine slow follows it', file=sys.stderr)
+
+
 def camera_values(arguments: argparse.Namespace, of_bag: bool = False) -> dict[str, Any]:
     """The settings that the options spell, by full name; tells what parallax remains.
 

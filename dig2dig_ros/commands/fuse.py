@@ -6,7 +6,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
+from dig2dig_ros.commands.camera_options import (
+    add_camera_options,
+    camera_values,
+    tell_misalignment,
+)
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.engine import FusionEngine
 from dig2dig_ros.errors import InputError
@@ -57,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         fused, failed = _fuse_with_ray(job, scenes, options)
     else:
         engine = choice.load()
-        fuser = SceneFuser(engine, names, camera, arguments.weights_dir)
+        fuser = SceneFuser(engine, names, camera, arguments.weights_dir, len(scenes))
         fused, failed = _fuse(fuser, scenes, engine, arguments)
     if failed and len(scenes) == 1 and not unmatched:
         raise InputError(failed[0]['error'])
@@ -84,6 +88,8 @@ def _fuse(fuser: SceneFuser, scenes: list[Scene], engine: FusionEngine,
     if arguments.report:
         from dig2dig_ros.evaluation.report import write_report
         write_report(arguments.report, report, engine)
+    if fuser.preparation:
+        tell_misalignment(fuser.preparation)
     return fused, failed
 
 

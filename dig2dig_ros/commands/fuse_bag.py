@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dig2dig_ros.camera.preparation import Preparation
-from dig2dig_ros.commands.camera_options import add_camera_options, camera_values
+from dig2dig_ros.commands.camera_options import (
+    add_camera_options,
+    camera_values,
+    tell_misalignment,
+)
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.commands.pair_options import LONGEST_S, add_pair_options, pair_values
 from dig2dig_ros.errors import InputError
@@ -76,14 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if report.failed or not report.fused else 0
 
 
-def tell_misalignment(preparation: Preparation) -> None:
-    """Say on stderr that infrared lay off, where `registration.refine` found so."""
-    monitor = preparation.monitor
-    if monitor is not None and monitor.misaligned:
-        print(f'infrared lies {monitor.misalignment_px:.1f} px off visible at the end; dig2dig '
-              'align finds how, --refine slow follows it', file=sys.stderr)
-
-
 def _entry(report: 'FusionReport') -> dict:
     return {'fused': report.fused, 'failed': report.failed, 'dropped': report.dropped,
             'not_copied': report.not_copied}
@@ -108,6 +104,7 @@ def _run_on_ray(arguments: argparse.Namespace, rig: 'Rig', options: RayOptions) 
     if not 0 <= arguments.segment <= LONGEST_S:
         raise InputError(f'--segment is {arguments.segment:g}; it must be from 0 to '
                          f'{LONGEST_S:g}, in seconds')
+    rig.preparation.expect(0)  # no worker sees a whole bag
     choice = EngineChoice(settings_from(arguments), arguments.checkpoint, arguments.device)
     bags = find_bags(arguments.input, arguments.output)
     run = BagRun(bags, BagJob(choice, rig, not arguments.no_weights, arguments.stream,

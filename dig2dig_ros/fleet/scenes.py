@@ -36,19 +36,24 @@ class SceneFuser:
 
     Attributes:
         names: of the K sources.
+        preparation: of infrared and visible; None for other sources.
     """
 
     def __init__(self, engine: FusionEngine, names: Sequence[str],
-                 camera: Mapping[str, Any] | None, weights_folder: Path | None):
+                 camera: Mapping[str, Any] | None, weights_folder: Path | None,
+                 pairs: int = 0):
         """Take an engine.
 
         :param names: of the K sources.
         :param camera: settings of `Preparation`, for infrared and visible, which then are
             prepared as a node does; None: other sources, each by itself.
         :param weights_folder: for the weight maps; None for none.
+        :param pairs: how many scenes there will be, of one rig; 0: not all are seen here.
         """
         self._engine, self.names, self._weights_folder = engine, names, weights_folder
-        self._preparation = None if camera is None else Preparation(camera)
+        self.preparation = None if camera is None else Preparation(camera)
+        if self.preparation:
+            self.preparation.expect(pairs)
 
     def fuse(self, scene: Scene) -> tuple[dict, list[np.ndarray], FusionResult]:
         """Fuse and write one scene.
@@ -69,14 +74,14 @@ class SceneFuser:
     def _prepare(
             self, scene: Scene) -> tuple[list[np.ndarray], list[np.ndarray | None] | None]:
         images = [read_image(file) for file in scene.files]
-        if self._preparation is None:
+        if self.preparation is None:
             return [to_8_bit(image) for image in images], None
         if scene.alone:
-            self._preparation.reset()
+            self.preparation.reset()
         elif scene.memory is not None:
-            self._preparation.recall(scene.memory)
-        infrared, visible, valid, _ = self._preparation.prepare_images(*images)
-        if scene.alone and self._preparation.remembers:
+            self.preparation.recall(scene.memory)
+        infrared, visible, valid, _ = self.preparation.prepare_images(*images)
+        if scene.alone and self.preparation.remembers:
             raise InputError('deeper than 8 bits, unlike the first images of the folder, so its '
                              'gain depends on those before; give --smoothing 0, or no --ray')
         return [infrared, visible], [valid, None]
@@ -117,6 +122,7 @@ def with_memory(scenes: Sequence[Scene], camera: Mapping[str, Any] | None,
     if camera is None:
         return list(scenes)
     preparation = Preparation(camera)
+    preparation.expect(0)
     if not _begins_raw(preparation, scenes):
         return [scene._replace(alone=True) for scene in scenes]
     preparation.reset()
