@@ -1,6 +1,7 @@
 """Registration through lenses and a plane, and its slow correction, against truth."""
 
 import dataclasses
+import tracemalloc
 from types import SimpleNamespace
 
 import cv2
@@ -302,6 +303,19 @@ def test_of_a_blurred_camera_a_small_shift_is_not_evident(knocked, shift_px, evi
     assert monitor.misalignment_px == pytest.approx(shift_px, abs=1.0)
     assert monitor.misalignment_px > 3
     assert monitor.evident == monitor.misaligned == evident
+
+
+def test_a_monitor_keeps_little():
+    """Of eight pairs at 320x240 and 160x120 eight int16 a pixel, 12.3 MB."""
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (480, 640), dtype=np.uint8)
+    tracemalloc.start()
+    monitor = Monitor()
+    for _ in range(8):
+        monitor.look(frame, frame)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 8 * 2 * 8 * 320 * 240 * 1.25 <= kept < 13e6
 
 
 def test_the_edge_of_what_infrared_covers_is_no_edge(knocked):

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from dig2dig_ros.alignment.equations import LinearisedFrame, pool
 from dig2dig_ros.alignment.field import grey_levels, paired_fields
-from dig2dig_ros.alignment.refine import LinearisedFrame, blurred, pool
+from dig2dig_ros.alignment.refine import blurred
 from dig2dig_ros.alignment.search import Correlator
 from dig2dig_ros.images import in_colour
 

@@ -14,6 +14,7 @@ _LOCAL_SHARE = 0.015
 # Of 255 grey levels, a pixel; sensor noise below it makes no direction.
 _NOISE_FLOOR = 0.25
 _MIN_SPAN = 4
+_ONE = 32767
 
 
 def grey_levels(image: np.ndarray, name: str = 'image') -> np.ndarray:
@@ -70,6 +71,16 @@ def paired_fields(infrared: np.ndarray, visible: np.ndarray, valid: np.ndarray |
     inside = cv2.erode(cv2.resize(valid.astype(np.uint8), size), np.ones((9, 9), np.uint8),
                        borderType=cv2.BORDER_CONSTANT, borderValue=1)
     return [field * inside[..., None] for field in pair]
+
+
+def packed(field: np.ndarray) -> np.ndarray:
+    """Halve the memory: int16 of values in [-1, 1]. Back it is ten times as fast as float16."""
+    return np.rint(field * np.float32(_ONE)).astype(np.int16)
+
+
+def unpacked(field: np.ndarray) -> np.ndarray:
+    """Give float32 of a field that may be packed."""
+    return field if field.dtype == np.float32 else field * np.float32(1 / _ONE)
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], flags: int) -> np.ndarray:

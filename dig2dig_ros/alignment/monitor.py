@@ -5,15 +5,10 @@ from collections import deque
 
 import numpy as np
 
-from dig2dig_ros.alignment.field import paired_fields
+from dig2dig_ros.alignment.equations import Linearised, LinearisedFrame
+from dig2dig_ros.alignment.field import packed, paired_fields
 from dig2dig_ros.alignment.quadrants import shared_distance
-from dig2dig_ros.alignment.refine import (
-    Linearised,
-    LinearisedFrame,
-    Similarity,
-    between_levels,
-    blurred,
-)
+from dig2dig_ros.alignment.refine import Similarity, between_levels, blurred
 from dig2dig_ros.alignment.round import Round
 from dig2dig_ros.errors import InputError
 
@@ -107,7 +102,7 @@ class Monitor:
         except InputError:  # a covered lens, or the shutter
             return
         self._frames.append(tuple(
-            (LinearisedFrame(blurred(fields[1], level)), blurred(fields[0], level))
+            (LinearisedFrame(blurred(fields[1], level)), packed(blurred(fields[0], level)))
             for level in (1, 0)))
         whose_turn = self._seen // self._period % _LOOKS == (_FRAMES - 1) % _LOOKS
         if self._round is None and whose_turn:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from dig2dig_ros.alignment.equations import LinearisedFrame
 from dig2dig_ros.alignment.field import gradient_field, grey_levels
-from dig2dig_ros.alignment.refine import LinearisedFrame, blurred, resizing
+from dig2dig_ros.alignment.refine import blurred, resizing
 
 _WORK_PIXELS = 640 * 512
 # Infrared is enlarged this much at most: there is nothing in between its pixels.

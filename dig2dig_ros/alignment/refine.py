@@ -5,7 +5,6 @@ one, a the amplitude of what they share (inverse compositional: the visible fiel
 once).
 """
 
-import copy
 import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,11 +12,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from dig2dig_ros.alignment.field import warp, warp_field
+from dig2dig_ros.alignment.equations import Linearised, pool
 
 _ITERATIONS = 12
-_LEAST_AMPLITUDE = 0.2
-_LEAST_COVER = 0.05
 
 
 class Motion(Protocol):
@@ -49,99 +46,6 @@ class Similarity:
         return Similarity(between_levels(self.matrix, (factor, factor), (factor, factor)))
 
 
-@dataclasses.dataclass(frozen=True)
-class Equations:
-    """Normal equations of one or more frames: J^T J and J^T e, and the three energies of NCC.
-
-    Parameters are shift x, shift y, scale - 1 and angle about the centre of the visible frame,
-    the last two in pixels at `reach` from that centre.
-    """
-
-    matrix: np.ndarray
-    vector: np.ndarray
-    energies: np.ndarray
-
-    def __add__(self, other: 'Equations') -> 'Equations':
-        return Equations(self.matrix + other.matrix, self.vector + other.vector,
-                         self.energies + other.energies)
-
-    def scaled(self, factor: float) -> 'Equations':
-        """Weigh them."""
-        return Equations(factor * self.matrix, factor * self.vector, factor * self.energies)
-
-    @property
-    def ncc(self) -> float:
-        """Normalised cross-correlation of the fields, [-1, 1]."""
-        shared, moved, visible = self.energies
-        return float(shared / max(np.sqrt(moved * visible), 1e-12))
-
-    def step(self) -> np.ndarray:
-        """Solve for the four parameters."""
-        damped = self.matrix + 1e-3 * np.trace(self.matrix) / 4 * np.eye(4)
-        return np.linalg.solve(damped, self.vector)
-
-
-class LinearisedFrame:
-    """The visible field of a frame with its derivatives, for one blur."""
-
-    def __init__(self, visible: np.ndarray) -> None:
-        """Differentiate.
-
-        :param visible: field H x W x 2, blurred.
-        """
-        height, width = visible.shape[:2]
-        self.size = (width, height)
-        self.reach = 0.5 * float(np.hypot(width, height))
-        self._visible = visible
-        # Matches the central difference to the blur that Scharr applies across it.
-        gx = cv2.Scharr(visible, cv2.CV_32F, 1, 0, scale=1 / 32)
-        gy = cv2.Scharr(visible, cv2.CV_32F, 0, 1, scale=1 / 32)
-        x = ((np.arange(width, dtype=np.float32) - (width - 1) / 2) / self.reach)[None, :, None]
-        y = ((np.arange(height, dtype=np.float32) - (height - 1) / 2) / self.reach)[:, None, None]
-        turned = np.stack([-visible[..., 1], visible[..., 0]], axis=-1)
-        self._jacobian = np.stack([
-            gx, gy, x * gx + y * gy, x * gy - y * gx - (2 / self.reach) * turned]).reshape(4, -1)
-        self._matrix = (self._jacobian @ self._jacobian.T).astype(np.float64)
-        self._ones: np.ndarray | None = None
-        self._inside: np.ndarray | None = None
-
-    def part(self, inside: np.ndarray) -> 'LinearisedFrame':
-        """Have only some of its pixels count; their derivatives are those of the whole.
-
-        :param inside: bool H x W.
-        """
-        made = copy.copy(self)
-        both = np.repeat(inside, 2).astype(np.float32)
-        made._inside = inside
-        made._visible = self._visible * both.reshape(self._visible.shape)
-        made._jacobian = self._jacobian * both
-        made._matrix = (made._jacobian @ made._jacobian.T).astype(np.float64)
-        return made
-
-    def equations(self, infrared: np.ndarray, moving: np.ndarray) -> Equations:
-        """Compare with an infrared field moved by a map.
-
-        :param infrared: field h x w x 2, blurred alike.
-        :param moving: 2 x 3 or 3 x 3, infrared to visible pixels of these fields.
-        """
-        if self._ones is None or self._ones.shape != infrared.shape[:2]:
-            self._ones = np.ones(infrared.shape[:2], np.float32)
-        moved = warp_field(infrared, moving, self.size)
-        valid = warp(self._ones, moving, self.size, cv2.INTER_NEAREST)
-        if self._inside is not None:
-            moved = moved * self._inside[..., None]
-        visible = (self._visible * valid[..., None]).ravel()
-        moved = moved.ravel()
-        energies = np.array([moved @ visible, moved @ moved, visible @ visible], np.float64)
-        amplitude = max(energies[0] / max(energies[2], 1e-12), _LEAST_AMPLITUDE)
-        error = moved / np.float32(amplitude) - visible
-        # Only the vector decides where the steps end, so the matrix of the whole frame serves.
-        counted = valid if self._inside is None else valid[self._inside]
-        cover = max(float(counted.mean()), _LEAST_COVER)
-        return Equations(cover * self._matrix, (self._jacobian @ error).astype(np.float64),
-                         energies)
-
-
 def correction(parameters: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Make a similarity of visible pixels, 3 x 3, of the four parameters of `Equations`."""
     width, height = size
@@ -164,10 +68,6 @@ def blurred(field: np.ndarray, level: int, sigma: float = 2.0) -> np.ndarray:
     return cv2.GaussianBlur(field, (0, 0), sigma)
 
 
-Linearised = tuple[LinearisedFrame, np.ndarray]
-"""A frame on one level: its linearised visible field, and its infrared field."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Refinement:
     """A refinement on one level, an iteration at a time; only `step` makes the next state.
@@ -180,7 +80,7 @@ class Refinement:
         finished: whether another one would change nothing, or there were enough.
     """
 
-    frames: Sequence[tuple[LinearisedFrame, np.ndarray]]
+    frames: Sequence[Linearised]
     motion: Motion
     ncc: float = 0.0
     rounds: int = 0
@@ -199,7 +99,7 @@ class Refinement:
                           largest < 0.01 or rounds == _ITERATIONS)
 
 
-def refine_level(frames: Sequence[tuple[LinearisedFrame, np.ndarray]],
+def refine_level(frames: Sequence[Linearised],
                  motion: Motion) -> tuple[Motion, float]:
     """Iterate on one level to convergence.
 
@@ -210,25 +110,6 @@ def refine_level(frames: Sequence[tuple[LinearisedFrame, np.ndarray]],
     while not state.finished:
         state = state.step()
     return state.motion, state.ncc
-
-
-def pool(equations: Sequence[Equations]) -> Equations:
-    """Add up frames, all weighing the same but those that want to go elsewhere, which weigh less.
-
-    Two frames of one rig differ by pixels where the cameras do not expose at once, or where the
-    nearest things are: the frame with the strongest edges is no better than the others.
-    """
-    equal = [each.scaled(1 / max(float(np.trace(each.matrix)), 1e-12)) for each in equations]
-    weights = np.ones(len(equal))
-    if len(equal) > 2:
-        steps = np.array([np.linalg.solve(each.matrix + 0.0125 * np.eye(4), each.vector)
-                          for each in equal])
-        apart = np.linalg.norm(steps - np.median(steps, axis=0), axis=1)
-        weights = 1 / (1 + (apart / (1.5 * np.median(apart) + 1e-6)) ** 2)
-    total = equal[0].scaled(weights[0])
-    for each, weight in zip(equal[1:], weights[1:], strict=True):
-        total = total + each.scaled(weight)
-    return total
 
 
 def between_levels(moving: np.ndarray, infrared: Sequence[float],

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dig2dig_ros.alignment.refine import Linearised, Refinement, Similarity
+from dig2dig_ros.alignment.equations import Linearised
+from dig2dig_ros.alignment.refine import Refinement, Similarity
 
 
 class Stage(enum.IntEnum):
