@@ -25,13 +25,13 @@ def time_table(timed: dict) -> str:
     one, two = (timed[threads] for threads in '12')
     rows = []
     for name, candidate in CANDIDATES.items():
-        sketched = candidate if isinstance(candidate, Sketch) else Sketch(
-            candidate.widths, candidate.blocks)
+        sketched = candidate if isinstance(candidate, Sketch) else Sketch(candidate)
+        form = sketched.form
         work = [one[name][precision]['processor'] for precision in PRECISIONS]
         rows.append((
-            name, _dashed(sketched.widths), _dashed(sketched.blocks),
-            f'{sketched.patch}, {sketched.patch * sketched.stem}',
-            '3 x 3' if sketched.kernel == 3 else f'depthwise {sketched.kernel}',
+            name, _dashed(form.widths), _dashed(form.blocks),
+            f'{sketched.patch}, {sketched.patch * form.stem}',
+            '3 x 3' if form.kernel == 3 else f'depthwise {form.kernel}',
             *(f'{ms:.1f}' for ms in work),
             f'{work[1] / one["small"]["int8"]["processor"]:.2f}',
             f'{work[0] / one["tiny"]["bf16"]["processor"]:.2f}',

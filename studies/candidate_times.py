@@ -14,8 +14,8 @@ from dig2dig_ros.prior.architecture import Architecture
 from dig2dig_ros.prior.openvino_graph import INPUT_LEVELS, WEIGHT_LEVELS, build
 
 BATCH, HEIGHT, WIDTH = 2, 512, 640
-CONVOLUTIONS = 'Convolution', 'GroupConvolution'
-# First and last convolution, and the levels: what int8 leaves in float (docs/priors.md).
+# First and last convolution, and the levels: what int8 leaves in float (docs/priors.md), beside
+# upsampling and depthwise convolutions.
 IN_FLOAT = ('head', 'head.levels', 'told', 'tail')
 REST_S = 0.01
 
@@ -72,16 +72,13 @@ def rounded(model: openvino.Model) -> openvino.Model:
     """Put the convolutions into 8 bits, with made-up ranges: time does not depend on values."""
     for layer in model.get_ordered_ops():
         name = layer.get_friendly_name().removeprefix('__module.').split('/')[0]
-        if layer.get_type_name() not in CONVOLUTIONS or name in IN_FLOAT:
+        if layer.get_type_name() != 'Convolution' or name in IN_FLOAT:
             continue
         features, kernel = (layer.input_value(port) for port in (0, 1))
         lowest = 0.0 if features.get_node().get_type_name() == 'Relu' else -4.0
         layer.input(0).replace_source_output(ops.fake_quantize(
             features, lowest, 4.0, lowest, 4.0, INPUT_LEVELS).output(0))
-        shape = [-1] + [1] * (len(kernel.get_shape()) - 1)
-        largest = np.full(kernel.get_shape()[0], 0.3, np.float32).reshape(shape)
-        if layer.get_type_name() == 'GroupConvolution':
-            largest = np.full(kernel.get_shape()[0], 0.3, np.float32).reshape(-1, 1, 1, 1, 1)
+        largest = np.full((kernel.get_shape()[0], 1, 1, 1), 0.3, np.float32)
         layer.input(1).replace_source_output(ops.fake_quantize(
             kernel, -largest, largest, -largest, largest, WEIGHT_LEVELS).output(0))
     model.validate_nodes_and_infer_types()

@@ -1,6 +1,6 @@
 """Networks that could take the place of the embedded small and tiny ones.
 
-Some are other sizes of the compact family; a `Sketch` is what that family cannot express yet. It
+Most are other members of the compact family; a `Sketch` is what that family cannot express. It
 speaks pixels on both sides, as the OpenVINO graph of the family does, so that tracing it costs it
 nothing.
 """
@@ -9,91 +9,51 @@ import dataclasses
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from dig2dig_ros.prior.architecture import SIZES, Architecture
-from dig2dig_ros.prior.compact import CompactNetwork, ResidualBlock
-
-EXPANSION = 2
+from dig2dig_ros.prior.architecture import SHUFFLE, SIZES, Architecture
+from dig2dig_ros.prior.compact import CompactNetwork
 
 
 @dataclasses.dataclass(frozen=True)
 class Sketch:
-    """A network that is no `Architecture`.
+    """An `Architecture` on squares of another size, to which the levels are told as a bias.
 
     Attributes:
-        widths: channels of each level, finest first.
-        blocks: as those of `Architecture`.
+        form: of the network between first and last convolution, and of those all but the squares.
         patch: side in pixels of the squares that the finest level has its channels of.
-        stem: side of the first convolution's kernel in such squares.
-        kernel: 3 for residual blocks of two 3 x 3 convolutions; larger ones are depthwise, and
-            two 1 x 1 convolutions follow.
     """
 
-    widths: tuple[int, ...]
-    blocks: tuple[int, ...]
-    patch: int = 4
-    stem: int = 3
-    kernel: int = 3
-
-    @property
-    def channels(self) -> int:
-        """Width of the finest level."""
-        return self.widths[0]
+    form: Architecture
+    patch: int = SHUFFLE
 
     @property
     def multiple(self) -> int:
         """Height and width of an input must be multiples of this."""
-        return self.patch * 2 ** (len(self.widths) - 1)
+        return self.form.multiple * self.patch // SHUFFLE
 
     @property
     def receptive_field(self) -> int:
         """Side in pixels of the square that one output pixel depends on, at most."""
-        reach = 2 * self.patch
-        for level, blocks in enumerate(self.blocks):
-            passes = 1 if level == len(self.blocks) - 1 else 2
-            layers = 2 if self.kernel == 3 else 1
-            reach += (self.kernel // 2) * layers * passes * blocks * self.patch * 2 ** level
-        return 2 * reach + self.multiple
-
-
-class DepthwiseBlock(nn.Module):
-    """x + conv(relu(conv(depthwise(x)))): ConvNeXt's block (Liu et al. 2022), no norm."""
-
-    def __init__(self, channels: int, kernel: int):
-        super().__init__()
-        self.around = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
-        self.first = nn.Conv2d(channels, EXPANSION * channels, 1)
-        self.second = nn.Conv2d(EXPANSION * channels, channels, 1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Keep the shape."""
-        return features + self.second(functional.relu(self.first(self.around(features))))
+        return self.form.receptive_field * self.patch // SHUFFLE
 
 
 class SketchNetwork(CompactNetwork):
-    """A `CompactNetwork` with another first and last convolution, and maybe other blocks."""
+    """A `CompactNetwork` with another first and last convolution."""
 
     def __init__(self, sketch: Sketch, planes: int = 1):
         """Take a sketch.
 
         :param planes: the image comes in that many: 2 is what half precision takes.
         """
-        super().__init__(sketch)
-        self.image_planes = planes
-        finest, patch = sketch.channels, sketch.patch
-        side = sketch.stem * patch
+        super().__init__(sketch.form)
+        self.architecture, self.image_planes = sketch, planes
+        finest, patch = sketch.form.widths[0], sketch.patch
+        side = sketch.form.stem * patch
         self.head = nn.Conv2d(planes, finest, side, stride=patch, padding=(side - patch) // 2)
         self.told = nn.Conv2d(2 * planes, finest, 1)
         self.tail = nn.Conv2d(finest, patch ** 2, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
-
-    def _block(self, width: int) -> nn.Module:
-        kernel = self.architecture.kernel
-        return ResidualBlock(width) if kernel == 3 else DepthwiseBlock(width, kernel)
 
     def forward(self, scaled: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         """See `CompactNetwork.forward`."""
@@ -109,33 +69,33 @@ class SketchNetwork(CompactNetwork):
 CANDIDATES: dict[str, Architecture | Sketch] = {
     'small': SIZES['small'],
     # Levels told as a bias, not as planes; then the stem sees 8 x 8 pixels, not 12 x 12.
-    'small-bias': Sketch((32, 64, 128), (1, 1, 2)),
-    'small-stem8': Sketch((32, 64, 128), (1, 1, 2), stem=2),
+    'small-bias': Sketch(Architecture(32, (1, 2, 4), (1, 1, 2))),
+    'small-stem8': Architecture(32, (1, 2, 4), (1, 1, 2), stem=2),
     # At full size nothing but first and last convolution.
-    'half': Sketch((32, 64, 128), (0, 1, 2), stem=2),
-    'half-more': Sketch((32, 64, 128), (0, 2, 2), stem=2),
-    'half-deep': Sketch((32, 64, 128), (0, 1, 4), stem=2),
-    'half-16': Sketch((16, 64, 128), (0, 1, 2), stem=2),
+    'half': Architecture(32, (1, 2, 4), (0, 1, 2), stem=2),
+    'half-more': Architecture(32, (1, 2, 4), (0, 2, 2), stem=2),
+    'half-deep': Architecture(32, (1, 2, 4), (0, 1, 4), stem=2),
+    'half-16': Architecture(16, (1, 4, 8), (0, 1, 2), stem=2),
     'small-64': Architecture(32, (1, 2, 2), (1, 1, 2)),
-    'patch8': Sketch((64, 128), (1, 2), patch=8, stem=2),
-    'patch8-stem24': Sketch((64, 128), (1, 2), patch=8),
-    'patch8-96': Sketch((96, 128), (1, 2), patch=8, stem=2),
-    'patch8-64': Sketch((64, 64), (1, 4), patch=8, stem=2),
-    'patch8-3': Sketch((64, 64, 64), (1, 1, 2), patch=8, stem=2),
-    'patch8-dw5': Sketch((64, 128), (2, 4), patch=8, stem=2, kernel=5),
-    'dw5': Sketch((32, 64, 128), (1, 1, 2), stem=2, kernel=5),
-    'dw7': Sketch((32, 64, 128), (1, 1, 2), stem=2, kernel=7),
-    'dw5-deep': Sketch((32, 64, 128), (1, 2, 4), stem=2, kernel=5),
-    'half-dw5': Sketch((16, 64, 128), (0, 2, 4), stem=2, kernel=5),
+    'patch8': Sketch(Architecture(64, (1, 2), (1, 2), stem=2), patch=8),
+    'patch8-stem24': Sketch(Architecture(64, (1, 2), (1, 2)), patch=8),
+    'patch8-96': Sketch(Architecture(32, (3, 4), (1, 2), stem=2), patch=8),
+    'patch8-64': Sketch(Architecture(64, (1, 1), (1, 4), stem=2), patch=8),
+    'patch8-3': Sketch(Architecture(64, (1, 1, 1), (1, 1, 2), stem=2), patch=8),
+    'patch8-dw5': Sketch(Architecture(64, (1, 2), (2, 4), kernel=5, stem=2), patch=8),
+    'dw5': Architecture(32, (1, 2, 4), (1, 1, 2), kernel=5, stem=2),
+    'dw7': Architecture(32, (1, 2, 4), (1, 1, 2), kernel=7, stem=2),
+    'dw5-deep': Architecture(32, (1, 2, 4), (1, 2, 4), kernel=5, stem=2),
+    'half-dw5': Architecture(16, (1, 4, 8), (0, 2, 4), kernel=5, stem=2),
     'tiny': SIZES['tiny'],
-    'tiny-stem8': Sketch((16, 32, 64), (1, 1, 2), stem=2),
-    'tiny-half': Sketch((16, 32, 64), (0, 1, 2), stem=2),
-    'tiny-half-64': Sketch((16, 64, 64), (0, 1, 2), stem=2),
-    'tiny-half-deep': Sketch((16, 32, 64), (0, 2, 4), stem=2),
-    'tiny-32': Sketch((32, 32, 64), (0, 1, 2), stem=2),
+    'tiny-stem8': Architecture(16, (1, 2, 4), (1, 1, 2), stem=2),
+    'tiny-half': Architecture(16, (1, 2, 4), (0, 1, 2), stem=2),
+    'tiny-half-64': Architecture(16, (1, 4, 4), (0, 1, 2), stem=2),
+    'tiny-half-deep': Architecture(16, (1, 2, 4), (0, 2, 4), stem=2),
+    'tiny-32': Architecture(32, (1, 1, 2), (0, 1, 2), stem=2),
     'tiny-4': Architecture(16, (1, 2, 4, 8), (1, 1, 1, 1)),
-    'tiny-patch8': Sketch((32, 64), (1, 2), patch=8, stem=2),
-    'tiny-dw5': Sketch((16, 32, 64), (1, 1, 2), stem=2, kernel=5),
+    'tiny-patch8': Sketch(Architecture(32, (1, 2), (1, 2), stem=2), patch=8),
+    'tiny-dw5': Architecture(16, (1, 2, 4), (1, 1, 2), kernel=5, stem=2),
 }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from dig2dig_ros.prior.architecture import Architecture
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.compact import CompactNetwork, CompactPrior
 from dig2dig_ros.prior.crops import CropSampler
@@ -33,18 +34,20 @@ def filled(network: torch.nn.Module) -> torch.nn.Module:
     return network.requires_grad_(False)
 
 
-def test_a_sketch_of_the_present_network_computes_what_that_does():
+@pytest.mark.parametrize(('stem', 'kernel'), [(2, 5), (3, 3)])
+def test_a_sketch_on_the_same_squares_computes_what_the_family_does(stem, kernel):
     from candidates import Sketch, SketchNetwork
-
-    from dig2dig_ros.prior.architecture import Architecture
     torch.manual_seed(0)
-    present = filled(CompactNetwork(Architecture(8, (1, 2), (1, 2))))
-    present.head.weight[:, 16:] = 0  # planes end at the border, a bias does not
-    sketch = SketchNetwork(Sketch((8, 16), (1, 2))).requires_grad_(False)
+    form = Architecture(8, (1, 2), (1, 2), kernel, stem)
+    present = filled(CompactNetwork(form))
+    if stem == 3:
+        present.head.weight[:, 16:] = 0  # planes end at the border there, a bias does not
+    sketch = SketchNetwork(Sketch(form)).requires_grad_(False)
     weights = present.state_dict()
-    squares = weights['head.weight'][:, :16].reshape(8, 4, 4, 3, 3)
-    weights['head.weight'] = squares.permute(0, 3, 1, 4, 2).reshape(8, 1, 12, 12)
-    weights |= {'told.weight': torch.zeros(8, 2, 1, 1), 'told.bias': torch.zeros(8)}
+    squares, told = weights['head.weight'].split([16, 2], 1)
+    pixels = squares.reshape(8, 4, 4, stem, stem).permute(0, 3, 1, 4, 2)
+    weights['head.weight'] = pixels.reshape(8, 1, 4 * stem, 4 * stem)
+    weights |= {'told.weight': told.sum((2, 3), keepdim=True), 'told.bias': torch.zeros(8)}
     sketch.load_state_dict(weights)
     inputs = torch.randn(2, 1, 32, 48), torch.rand(2, 2, 1, 1)
     assert present(*inputs).std() > 0.1
@@ -53,7 +56,8 @@ def test_a_sketch_of_the_present_network_computes_what_that_does():
 
 def test_a_pixel_depends_on_no_more_than_the_receptive_field():
     from candidates import Sketch, SketchNetwork
-    for sketch in (Sketch((4, 8), (1, 1), patch=8, stem=2, kernel=5), Sketch((4, 8), (0, 1))):
+    for sketch in (Sketch(Architecture(4, (1, 2), (1, 1), kernel=5, stem=2), patch=8),
+                   Sketch(Architecture(4, (1, 2), (0, 1)))):
         network = filled(SketchNetwork(sketch))
         side = 2 * sketch.receptive_field
         image = torch.zeros(1, 1, side, side).requires_grad_()
@@ -72,11 +76,12 @@ def test_every_candidate_keeps_the_size_of_the_image():
 
 
 @pytest.mark.needs('openvino')
-def test_int8_takes_all_convolutions_but_the_first_and_the_last():
+def test_int8_takes_all_full_convolutions_but_the_first_and_the_last():
     from candidate_times import graph
     from candidates import Sketch, SketchNetwork
+    form = Architecture(8, (1, 2), (1, 1), kernel=5)
     with torch.inference_mode():
-        model = graph(SketchNetwork(Sketch((8, 16), (1, 1), kernel=5), planes=2), True)
+        model = graph(SketchNetwork(Sketch(form), planes=2), True)
     kinds = {'Convolution': [], 'GroupConvolution': []}
     for layer in model.get_ops():
         if layer.get_type_name() in kinds:
@@ -84,7 +89,7 @@ def test_int8_takes_all_convolutions_but_the_first_and_the_last():
             kinds[layer.get_type_name()].append(sources == {'FakeQuantize'})
     # head, what it is told, tail; three blocks of one depthwise and two others, and one down.
     assert sorted(kinds['Convolution']) == [False] * 3 + [True] * 7
-    assert kinds['GroupConvolution'] == [True] * 3
+    assert kinds['GroupConvolution'] == [False] * 3
 
 
 def settings(steps: int) -> TrainingSettings:

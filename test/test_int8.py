@@ -22,27 +22,31 @@ from dig2dig_ros.synthetic.street import StreetScene
 
 CPU = torch.device('cpu')
 FLAT = Architecture(channels=4, multipliers=(1,), blocks=(1,))
+FLAT_DEPTHWISE = Architecture(channels=4, multipliers=(1,), blocks=(1,), kernel=5, stem=2)
 LAYER = 'bottleneck.0.first'
 
 
-def ranges_of(prior, low=-8.0, high=8.0):
+def ranges_of(prior, name=LAYER):
     """One layer in int8, its weights' range as they are."""
-    layer = prior.network.get_submodule(LAYER)
-    return {LAYER: LayerRanges(
-        np.array([low, high], np.float32),
+    layer = prior.network.get_submodule(name)
+    return {name: LayerRanges(
+        np.array([-8, 8], np.float32),
         layer.weight.detach().abs().amax((1, 2, 3)).numpy(), layer.bias.detach().numpy())}
+
+
+def stored(path, architecture, layer=LAYER):
+    """A prior of random weights with ranges of one layer beside it."""
+    prior = seeded(architecture, 0)
+    for parameter in prior.parameters():
+        parameter.data.normal_(0, 0.2, generator=torch.Generator().manual_seed(1))
+    save_compact(prior, path, {})
+    write_ranges(path, ranges_of(load_prior(path, CPU), layer), {'tool': 'test'})
+    return path
 
 
 @pytest.fixture
 def weights(tmp_path):
-    """A prior of random weights with ranges of one layer beside it."""
-    path = tmp_path / 'mine.safetensors'
-    prior = seeded(FLAT, 0)
-    for parameter in prior.parameters():
-        parameter.data.normal_(0, 0.2, generator=torch.Generator().manual_seed(1))
-    save_compact(prior, path, {})
-    write_ranges(path, ranges_of(load_prior(path, CPU)), {'tool': 'test'})
-    return path
+    return stored(tmp_path / 'mine.safetensors', FLAT)
 
 
 def refusal(path):
@@ -90,8 +94,15 @@ def test_a_damaged_file_is_refused(weights):
     refusal(weights)
 
 
+def test_ranges_of_a_depthwise_layer_are_refused(tmp_path):
+    path = stored(tmp_path / 'mine.safetensors', FLAT_DEPTHWISE, 'bottleneck.0.around')
+    assert 'int8 cannot compute' in refusal(path)
+
+
 @pytest.mark.needs('openvino')
-def test_one_rounded_layer_is_off_by_no_more_than_its_steps(weights):
+@pytest.mark.parametrize('architecture', [FLAT, FLAT_DEPTHWISE], ids=['full', 'depthwise'])
+def test_one_rounded_layer_is_off_by_no_more_than_its_steps(tmp_path, architecture):
+    weights = stored(tmp_path / 'mine.safetensors', architecture)
     exact, rounded = load_prior(weights, CPU), load_prior(weights, CPU).to_precision(torch.int8)
     noised = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(2)) * 2 - 1
     difference = (exact(noised, torch.tensor([200])) - rounded(noised, torch.tensor([200]))).abs()

@@ -18,6 +18,7 @@ from dig2dig_ros.prior.unet import UNet, UNetArchitecture
 
 CPU = torch.device('cpu')
 TINY = Architecture(channels=8, multipliers=(1, 2), blocks=(1, 1))
+DEPTHWISE = Architecture(channels=8, multipliers=(1, 2), blocks=(1, 1), kernel=5, stem=2)
 TINY_UNET = UNetArchitecture(
     image_channels=3, base_channels=32, widths=(32, 64), blocks=1, attention=(False, True),
     residual_resampling=True, scale_shift=True, learned_sigma=True)
@@ -58,12 +59,22 @@ def refusal(path) -> str:
     return message
 
 
-def test_a_compact_prior_comes_back_as_it_was_but_for_half_precision(compact_file):
-    loaded = load_prior(compact_file, CPU)
-    for name, tensor in seeded(TINY, 3).network.state_dict().items():
+@pytest.mark.parametrize('architecture', [TINY, DEPTHWISE], ids=['full', 'depthwise'])
+def test_a_compact_prior_comes_back_as_it_was_but_for_half_precision(tmp_path, architecture):
+    path = tmp_path / 'mine.safetensors'
+    save_compact(seeded(architecture, 3), path, {'steps': 7})
+    loaded = load_prior(path, CPU)
+    assert loaded.network.architecture == architecture
+    for name, tensor in seeded(architecture, 3).network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], tensor.half().float())
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert not loaded.training
+
+
+def test_a_file_that_tells_no_kernel_has_pairs_of_3_x_3(tmp_path, compact_file):
+    path = tmp_path / 'old.safetensors'
+    save_file(load_file(compact_file), path, METADATA)
+    assert load_prior(path, CPU).network.architecture == TINY
 
 
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'before-1.6'])
@@ -179,7 +190,9 @@ def test_weights_that_do_not_fit(tmp_path, compact_file, unet_state, how, messag
 @pytest.mark.parametrize('change', [
     {'channels': '1e9'}, {'channels': '-8'}, {'channels': '"8"'}, {'multipliers': '[1]'},
     {'multipliers': 'null'}, {'blocks': '[1, 1000000]'}, {'blocks': '[[1], 1]'},
-    {'blocks': 'oops'}])
+    {'blocks': 'oops'}, {'blocks': '[-1, 2]'}, {'channels': '[8]'}, {'multipliers': '2'},
+    {'kernel': '4'}, {'kernel': '1'}, {'kernel': '101'}, {'kernel': '[5]'}, {'kernel': '5.0'},
+    {'stem': '0'}, {'stem': '"2"'}, {'stem': 'true'}, {'stem': '4'}])
 def test_metadata_that_names_no_architecture(tmp_path, compact_file, change):
     path = tmp_path / 'odd.safetensors'
     save_file(load_file(compact_file), path, {**METADATA, **change})

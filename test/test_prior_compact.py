@@ -8,17 +8,27 @@ import numpy as np
 import pytest
 import torch
 
-from dig2dig_ros.prior import load_prior
+from dig2dig_ros.engine.tiling import BoundedPrior
+from dig2dig_ros.prior import load_prior, openvino_network
 from dig2dig_ros.prior.architecture import SIZES, Architecture
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.checkpoint import EMBEDDED
-from dig2dig_ros.prior.compact import input_levels, preconditioning, seeded
+from dig2dig_ros.prior.compact import (
+    CompactNetwork,
+    DepthwiseBlock,
+    in_parts,
+    input_levels,
+    preconditioning,
+    seeded,
+)
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
 from dig2dig_ros.prior.openvino_network import OpenVinoNetwork
 from dig2dig_ros.prior.training import denoising_psnr
 
 WEIGHTS = Path(__file__).parents[1] / 'dig2dig_ros' / 'prior' / 'weights'
 TINY = Architecture(channels=8, multipliers=(1, 2), blocks=(1, 1))
+DEPTHWISE = Architecture(channels=8, multipliers=(1, 2), blocks=(1, 1), kernel=5, stem=2)
+BOTH = pytest.mark.parametrize('architecture', [TINY, DEPTHWISE], ids=['full', 'depthwise'])
 CPU = torch.device('cpu')
 
 
@@ -56,9 +66,10 @@ def noised_scene(steps: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
     return signal.sqrt() * clean + (1 - signal).sqrt() * noise, timesteps
 
 
-def test_forward_keeps_the_contract():
+@BOTH
+def test_forward_keeps_the_contract(architecture):
     noised, timesteps = noised_scene([0, 300, 999])
-    restored = randomised(TINY)(noised, timesteps)
+    restored = randomised(architecture)(noised, timesteps)
     assert restored.shape == noised.shape
     assert restored.dtype == torch.float32
     assert restored.abs().max() <= 1
@@ -96,11 +107,16 @@ def test_levels_lie_on_a_circle_and_tell_all_timesteps_apart():
     assert (told[1:] - told[:-1]).norm(dim=1).min() > 1e-5
 
 
-def test_receptive_field_is_finite_as_stated():
-    prior = randomised(TINY)
-    reach = TINY.receptive_field
-    side = 2 * reach + 2 * TINY.multiple
-    side += -side % TINY.multiple
+@pytest.mark.parametrize(('architecture', 'reach'), [
+    # Head and tail 8 pixels, two blocks of two squares at full size, one at half: 40 a side.
+    (TINY, 88),
+    # Half a square less on either side.
+    (DEPTHWISE, 84)])
+def test_receptive_field_is_finite_as_stated(architecture, reach):
+    prior = randomised(architecture)
+    assert architecture.receptive_field == reach
+    side = 2 * reach + 2 * architecture.multiple
+    side += -side % architecture.multiple
     noised, timesteps = torch.randn(1, 1, side, side) * 0.1, torch.tensor([100])
     poked = noised.clone()
     poked[..., side // 2, side // 2] += 1
@@ -110,8 +126,83 @@ def test_receptive_field_is_finite_as_stated():
         assert (places - side // 2).abs().max() >= reach / 4
 
 
-def test_the_network_exports_as_one_graph():
-    network = randomised(TINY).network
+def test_tiles_of_a_depthwise_network_leave_no_seams():
+    prior = randomised(DEPTHWISE)
+    noised, timesteps = torch.randn(1, 1, 208, 256) * 0.2, torch.tensor([100])
+    seen = []
+    whole = prior(noised, timesteps)
+    prior.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numel()))
+    tiled = BoundedPrior(prior, max_pixels=160 * 160)(noised, timesteps)
+    assert len(seen) == 4 * 4  # of 64 pixels and 48 around: half the receptive field, in eights
+    torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-5)
+
+
+def reader(stem: int) -> CompactNetwork:
+    """A network whose result is its first convolution's, the same in all pixels of a square."""
+    network = CompactNetwork(Architecture(8, (1,), (0,), stem=stem)).requires_grad_(False)
+    for parameter in network.parameters():
+        parameter.zero_()
+    network.tail.weight[:, 0, 1, 1] = 1
+    return network
+
+
+def each_way(network: CompactNetwork, image: torch.Tensor, told: torch.Tensor) -> list:
+    """By torch, by OpenVINO where it is installed, and by both with the image in two planes."""
+    results = []
+    for in_two in (False, True):
+        if in_two:
+            network.take_parts()
+            image, told = in_parts(image, torch.bfloat16), in_parts(told, torch.bfloat16)
+        results.append(network(image, told))
+        if openvino_network.can_run(torch.float32):
+            results.append(OpenVinoNetwork(network, torch.float32)(image, told).clone())
+    return results
+
+
+# Pixels that the first convolution covers in the middle, at an edge, in a corner; levels alike.
+@pytest.mark.parametrize(('stem', 'pixels', 'levels'), [
+    (2, (64, 48, 36), (4, 4, 4)),  # 8 x 8, two rows off the image, two columns too
+    (3, (144, 96, 64), (9, 6, 4))])  # 12 x 12, four off; level planes end where the image does
+def test_the_first_convolution_sees_nothing_beyond_the_border(stem, pixels, levels):
+    network = reader(stem)
+    network.head.weight[:] = 1
+    network.head.bias[:] = 0.5
+    told = torch.tensor([0.5, 0.25]).view(1, 2, 1, 1)
+    for result in each_way(network, torch.ones(1, 1, 16, 20), told):
+        found = [float(result[0, 0, row, column]) for row, column in ((5, 9), (0, 9), (3, 19))]
+        assert found == [pixel + 0.75 * level + 0.5
+                         for pixel, level in zip(pixels, levels, strict=True)]
+
+
+@pytest.mark.parametrize(('stem', 'row', 'column'), [(2, -1, 5), (3, -3, 3)])
+def test_the_first_convolution_takes_the_pixels_where_they_are(stem, row, column):
+    """Of the square above or at it and that to the right or at it, row 1 and column 3."""
+    network = reader(stem)
+    network.head.weight[0, 1 * 4 + 3, 0, 1] = 1
+    image = torch.arange(16. * 20).view(1, 1, 16, 20)
+    for result in each_way(network, image, torch.ones(1, 2, 1, 1)):
+        assert (result[0, 0, 8:12, 8:12] == image[0, 0, 8 + row, 8 + column]).all()
+
+
+@pytest.mark.parametrize(('height', 'middle', 'around'), [(3, 6, 3), (-3, 3, 6)])
+def test_a_depthwise_block_adds_what_it_finds_around(height, middle, around):
+    """By hand: a spike becomes a square of 5 x 5; what is positive adds 1, negative -2 times."""
+    block = DepthwiseBlock(1, 5).requires_grad_(False)
+    for layer, values in ((block.around, [1.] * 25), (block.first, [1, -1]),
+                          (block.second, [1, 2])):
+        layer.weight[:] = torch.tensor(values).view_as(layer.weight)
+        layer.bias.zero_()
+    spike = torch.zeros(1, 1, 9, 9)
+    spike[..., 4, 4] = height
+    expected = torch.zeros(9, 9)
+    expected[2:7, 2:7] = around
+    expected[4, 4] = middle
+    assert torch.equal(block(spike)[0, 0], expected)
+
+
+@BOTH
+def test_the_network_exports_as_one_graph(architecture):
+    network = randomised(architecture).network
     exported = torch.export.export(network, (torch.randn(1, 1, 32, 48), torch.rand(1, 2, 1, 1)))
     image, told = torch.randn(1, 1, 32, 48), input_levels()[300].view(1, 2, 1, 1)
     torch.testing.assert_close(exported.module()(image, told), network(image, told),
@@ -130,7 +221,7 @@ def test_embedded_weights_are_the_family_and_small(size):
 
 
 def test_the_default_follows_the_device():
-    assert load_prior(None, CPU).kind == 'compact-0.9M'
+    assert load_prior(None, CPU).network.architecture == SIZES['small']
 
 
 @pytest.mark.parametrize('size', ['small', 'medium'])
@@ -188,17 +279,17 @@ def test_embedded_priors_load_by_name(name):
 
 
 @pytest.mark.needs('openvino')
-@pytest.mark.parametrize('architecture', [TINY, SIZES['tiny']])
+@pytest.mark.parametrize('architecture', [TINY, SIZES['tiny'], DEPTHWISE])
 @pytest.mark.parametrize('in_two', [False, True])
 def test_the_openvino_graph_computes_what_the_torch_network_does(architecture, in_two):
-    """At a shape that was asked for and at any other, the image in one plane and in two."""
+    """At a shape that was asked for and at others, the image in one plane and in two."""
     network = randomised(architecture).network
     if in_two:
         network.take_parts()
     graph = OpenVinoNetwork(network, torch.float32)
     graph.specialise(2, 32, 48)
     planes = network.image_planes
-    for height, width in ((32, 48), (48, 16)):
+    for height, width in ((32, 48), (48, 16), (64, 64)):
         image, told = torch.randn(2, planes, height, width), torch.rand(2, 2 * planes, 1, 1)
         torch.testing.assert_close(graph(image, told), network(image, told), rtol=0, atol=1e-5)
 

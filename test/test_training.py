@@ -11,6 +11,7 @@ from safetensors import safe_open
 from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import load_prior
+from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.crops import CropSampler
 from dig2dig_ros.prior.image_folders import load_folders
@@ -170,10 +171,12 @@ def train(folder, output, *more: str) -> int:
 def test_the_command_writes_weights_that_load_and_their_card(folder, tmp_path, capsys):
     output = tmp_path / 'made' / 'mine.safetensors'
     assert train(folder, output, '--validate', str(folder)) == 0
-    assert 'compact-0.9M, 3 steps' in capsys.readouterr().out
     prior = load_prior(output, CPU)
+    assert prior.network.architecture == SIZES['small']
+    assert f'{prior.kind}, 3 steps' in capsys.readouterr().out
     card = json.loads(output.with_suffix('.json').read_text())
     assert card['prior'] == prior.kind
+    assert card['architecture']['kernel'] == SIZES['small'].kernel
     assert card['images'] == {'pictures': 6}
     assert card['steps'] == 3
     assert set(card['denoising_psnr_db']['pictures']) >= {'10', '999'}
@@ -194,7 +197,7 @@ def test_an_interrupted_command_resumes(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Trainer, '_step', interrupted)
     assert train(folder, output) == 130
-    assert load_prior(output, CPU).kind == 'compact-0.9M'
+    assert load_prior(output, CPU).network.architecture == SIZES['small']
     monkeypatch.undo()
     assert train(folder, output, '--resume') == 0
     assert json.loads(output.with_suffix('.json').read_text())['steps'] == 3

@@ -5,6 +5,7 @@ interrupted training leaves its state beside the output; `--resume` goes on from
 """
 
 import argparse
+import dataclasses
 import datetime
 import os
 import pickle
@@ -188,13 +189,10 @@ def _train(trainer: Trainer, output: Path, state_file: Path, sources: dict) -> N
 def _recipe(trainer: Trainer, sources: dict) -> dict:
     """The model card: everything that the weights came from."""
     settings = trainer.settings
-    architecture = trainer.prior.network.architecture
     return {
         'prior': trainer.prior.kind,
         'parameters': trainer.prior.parameter_count,
-        'architecture': {'channels': architecture.channels,
-                         'multipliers': architecture.multipliers,
-                         'blocks': architecture.blocks},
+        'architecture': dataclasses.asdict(trainer.prior.network.architecture),
         **sources,
         'steps': trainer.steps_done,
         'minutes': round(trainer.seconds_done / 60, 1),

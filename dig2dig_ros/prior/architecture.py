@@ -3,6 +3,8 @@
 import dataclasses
 
 SHUFFLE = 4
+KERNELS = range(3, 32, 2)
+STEMS = 2, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,11 +16,16 @@ class Architecture:
         multipliers: width of each level relative to `channels`, finest first.
         blocks: residual blocks of each level, on the way down and again on the way up; the
             coarsest level has that many in all.
+        kernel: side of a block's convolutions, one of `KERNELS`: 3 for a pair of full ones; a
+            wider one is depthwise, and two of 1 x 1 follow it.
+        stem: side of the first convolution in squares of `SHUFFLE` pixels, one of `STEMS`.
     """
 
     channels: int
     multipliers: tuple[int, ...]
     blocks: tuple[int, ...]
+    kernel: int = 3
+    stem: int = 3
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -33,10 +40,11 @@ class Architecture:
     @property
     def receptive_field(self) -> int:
         """Side in pixels of the square that one output pixel depends on, at most."""
-        reach = 2 * SHUFFLE  # head and tail
+        reach = (self.stem - 1) * SHUFFLE // 2 + SHUFFLE  # head and tail
+        block_reach = 2 if self.kernel == 3 else self.kernel // 2
         for level, blocks in enumerate(self.blocks):
             passes = 1 if level == len(self.blocks) - 1 else 2
-            reach += 2 * passes * blocks * SHUFFLE * 2 ** level
+            reach += block_reach * passes * blocks * SHUFFLE * 2 ** level
         return 2 * reach + self.multiple
 
 

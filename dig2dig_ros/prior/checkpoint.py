@@ -4,6 +4,7 @@ Nothing is unpickled beyond tensors and plain containers (`weights_only`), and e
 checked against the architecture that it claims before a weight is used.
 """
 
+import dataclasses
 import json
 import os
 import warnings
@@ -17,7 +18,7 @@ from safetensors.torch import save
 from torch import nn
 
 from dig2dig_ros.errors import InputError
-from dig2dig_ros.prior.architecture import Architecture
+from dig2dig_ros.prior.architecture import KERNELS, STEMS, Architecture
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.prior.compact import CompactNetwork, CompactPrior
 from dig2dig_ros.prior.quantisation import Ranges, ranges_path, read_ranges
@@ -57,14 +58,9 @@ def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
     :param path: ends in .safetensors; the model card takes its name with .json.
     :param recipe: what the prior was trained on and how; JSON-serialisable.
     """
-    architecture = prior.network.architecture
-    metadata = {
-        'family': FAMILY,
-        'channels': json.dumps(architecture.channels),
-        'multipliers': json.dumps(architecture.multipliers),
-        'blocks': json.dumps(architecture.blocks),
-        'recipe': json.dumps(recipe),
-    }
+    architecture = dataclasses.asdict(prior.network.architecture)
+    metadata = {'family': FAMILY, 'recipe': json.dumps(recipe)} | {
+        name: json.dumps(value) for name, value in architecture.items()}
     tensors = {name: tensor.detach().to('cpu', torch.float16).contiguous()
                for name, tensor in prior.network.state_dict().items()}
     # Not by save_file, which writes for the owner only whatever the umask.
@@ -96,7 +92,7 @@ def _load(path: Path) -> Prior:
 def _ranges(path: Path, network: CompactNetwork) -> Ranges | None:
     return read_ranges(path, {
         name: layer.out_channels for name, layer in network.named_modules()
-        if isinstance(layer, nn.Conv2d)})
+        if isinstance(layer, nn.Conv2d) and layer.groups == 1})
 
 
 def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
@@ -140,19 +136,28 @@ def _describe(tensors: Tensors, metadata: dict[str, str]) -> tuple[nn.Module, ty
 
 
 def _compact_architecture(metadata: dict[str, str]) -> Architecture:
+    """What the file says of itself; the fields with defaults are younger than some files."""
+    names = [field.name for field in dataclasses.fields(Architecture)]
     try:
-        channels, multipliers, blocks = (
-            json.loads(metadata[name]) for name in ('channels', 'multipliers', 'blocks'))
-        fits = (len(multipliers) == len(blocks) and 0 < sum(blocks) <= DEEPEST
-                and all(type(count) is int and count >= 0 for count in blocks)
-                and all(type(width) is int and 0 < width <= WIDEST
-                        for width in (channels, *multipliers)))
-    except (KeyError, TypeError, ValueError):
+        found = Architecture(**{name: _counts(json.loads(metadata[name]))
+                                for name in names if name in metadata})
+        fits = (len(found.multipliers) == len(found.blocks) and 0 < sum(found.blocks) <= DEEPEST
+                and min(found.channels, *found.multipliers) > 0
+                and max(found.channels, *found.multipliers) <= WIDEST
+                and found.kernel in KERNELS and found.stem in STEMS)
+    except (TypeError, ValueError):
         fits = False
     if not fits:
-        raise ValueError('its metadata names no compact architecture (channels, multipliers, '
-                         'blocks)')
-    return Architecture(channels, tuple(multipliers), tuple(blocks))
+        raise ValueError(f'its metadata names no compact architecture ({", ".join(names)})')
+    return found
+
+
+def _counts(value: object) -> int | tuple[int, ...]:
+    """A count or several, as JSON has them; ValueError if it is something else."""
+    several = value if isinstance(value, list) else [value]
+    if not all(type(count) is int and count >= 0 for count in several):
+        raise ValueError('no count')
+    return tuple(several) if several is value else value
 
 
 def _check(tensors: Tensors, network: nn.Module) -> None:

@@ -24,6 +24,8 @@ SIGMA_DATA = 0.5
 # From this width on int8 is worth it even where bf16 is fast: narrower ones gain a fifth and lose
 # 2.6 dB of denoising at low noise (docs/priors.md).
 INT8_CHANNELS = 32
+# Of the 1 x 1 convolutions of a depthwise block, relative to its width.
+EXPANSION = 2
 
 
 class ResidualBlock(nn.Module):
@@ -41,6 +43,22 @@ class ResidualBlock(nn.Module):
         return features + self.second(functional.relu(self.first(features)))
 
 
+class DepthwiseBlock(nn.Module):
+    """x + conv(relu(conv(depthwise(x)))): ConvNeXt's block (Liu et al. 2022), no norm."""
+
+    def __init__(self, channels: int, kernel: int):
+        super().__init__()
+        self.around = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
+        self.first = nn.Conv2d(channels, EXPANSION * channels, 1)
+        self.second = nn.Conv2d(EXPANSION * channels, channels, 1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Keep the shape."""
+        return features + self.second(functional.relu(self.first(self.around(features))))
+
+
 class CompactNetwork(nn.Module):
     """The network proper: one graph without branches, fit for export."""
 
@@ -52,7 +70,7 @@ class CompactNetwork(nn.Module):
         steps = list(zip(widths[:-1], widths[1:], strict=True))
         stack = [nn.Sequential(*(self._block(width) for _ in range(count)))
                  for width, count in zip(widths + widths[:-1], blocks + blocks[:-1], strict=True)]
-        self.head = nn.Conv2d(SHUFFLE ** 2 + 2, widths[0], 3, padding=1)
+        self.head = self._head()
         self.encoders = nn.ModuleList(stack[:len(steps)])
         self.downs = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in steps)
         self.bottleneck = stack[len(steps)]
@@ -63,8 +81,15 @@ class CompactNetwork(nn.Module):
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
 
+    def _head(self) -> nn.Conv2d:
+        """The first convolution; one of two squares wants half a square around the image."""
+        planes, stem = self.image_planes, self.architecture.stem
+        return nn.Conv2d((SHUFFLE ** 2 + 2) * planes, self.architecture.widths[0], stem,
+                         padding=(stem - 1) // 2)
+
     def _block(self, width: int) -> nn.Module:
-        return ResidualBlock(width)
+        kernel = self.architecture.kernel
+        return ResidualBlock(width) if kernel == 3 else DepthwiseBlock(width, kernel)
 
     def take_parts(self) -> None:
         """Widen the head, so that it takes its input `in_parts`, with the same weights for both.
@@ -75,10 +100,11 @@ class CompactNetwork(nn.Module):
         weight, bias = self.head.weight.detach(), self.head.bias.detach()
         image, levels = weight[:, :SHUFFLE ** 2], weight[:, SHUFFLE ** 2:]
         wide = torch.cat([image, image, levels, levels], dim=1)
-        self.head = nn.Conv2d(wide.shape[1], wide.shape[0], 3, padding=1, device=wide.device)
-        self.head.weight.data, self.head.bias.data = wide, bias
-        self.head.requires_grad_(False)
         self.image_planes = 2
+        with torch.device('meta'):
+            self.head = self._head()
+        self.head.load_state_dict({'weight': wide, 'bias': bias}, assign=True)
+        self.head.requires_grad_(False)
 
     def forward(self, scaled: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         """Predict what `c_skip x_t` misses of the clean image, relative to `SIGMA_DATA`.
@@ -88,6 +114,8 @@ class CompactNetwork(nn.Module):
         :param levels: N x 2P x 1 x 1, rows of `input_levels()`; they become input planes.
         :returns: N x 1 x H x W in the dtype of the weights.
         """
+        if self.architecture.stem == 2:
+            scaled = functional.pad(scaled, [SHUFFLE // 2] * 4)
         images = unshuffle(scaled)
         planes = levels.movedim(1, -1).expand(-1, *images.shape[1:3], -1)
         features = self._through(self.head(torch.cat([images, planes], dim=-1).movedim(-1, 1)))

@@ -61,31 +61,57 @@ class _Builder:
         """The first convolution, on the pixels where they are.
 
         A kernel of 3 x 3 squares of pixels is one of 12 x 12 pixels with a stride of 4, so nothing
-        has to be put into channels first. The levels are planes at its resolution.
+        has to be put into channels first.
         """
         kernel = self._weights['head.weight']
+        stem = kernel.shape[-1]
         pixels, told = np.split(kernel, [planes * SHUFFLE ** 2], axis=1)
-        squares = pixels.reshape(-1, planes, SHUFFLE, SHUFFLE, 3, 3)
-        side, border = 3 * SHUFFLE, [SHUFFLE] * 2
+        squares = pixels.reshape(-1, planes, SHUFFLE, SHUFFLE, stem, stem)
+        side, border = stem * SHUFFLE, [(stem - 1) * SHUFFLE // 2] * 2
         pixels = squares.transpose(0, 1, 4, 2, 5, 3).reshape(-1, planes, side, side)
         features = ops.convolution(scaled, ops.constant(np.ascontiguousarray(pixels)),
-                                   border, border, border, [1, 1], name='head')
+                                   [SHUFFLE] * 2, border, border, [1, 1], name='head')
+        # In this order. In the other OpenVINO 2026.4 lost the image where a small one came in
+        # one plane through a graph of any shape.
+        return ops.add(self._told(scaled, levels, told),
+                       _biased('head', features, self._weights['head.bias']), name='head.sum')
+
+    def _told(self, scaled: openvino.Node, levels: openvino.Node,
+              kernel: np.ndarray) -> openvino.Node:
+        """What the levels, planes of the first convolution, add to its result.
+
+        Under one of 3 x 3 squares they end at the border of the image; one of 2 x 2 has half a
+        square around it and the levels all over, so that they add the same everywhere.
+        """
+        if kernel.shape[-1] == 2:
+            everywhere = ops.constant(kernel.sum((2, 3), keepdims=True))
+            return ops.convolution(levels, everywhere, [1, 1], [0, 0], [0, 0], [1, 1],
+                                   name='head.levels')
         size = ops.shape_of(scaled)
         batch, *sides = (ops.gather(size, [axis], 0) for axis in (0, 2, 3))
         level_planes = ops.broadcast(levels, ops.concat(
-            [batch, [2 * planes], *(ops.divide(side, [SHUFFLE]) for side in sides)], 0))
-        told = ops.convolution(level_planes, ops.constant(np.ascontiguousarray(told)),
+            [batch, [kernel.shape[1]], *(ops.divide(side, [SHUFFLE]) for side in sides)], 0))
+        return ops.convolution(level_planes, ops.constant(np.ascontiguousarray(kernel)),
                                [1, 1], [1, 1], [1, 1], [1, 1], name='head.levels')
-        return ops.add(_biased('head', features, self._weights['head.bias']), told,
-                       name='head.sum')
 
     def _residual(self, name: str, count: int, features: openvino.Node) -> openvino.Node:
         for block in range(count):
             layer = f'{name}.{block}'
-            inner = ops.relu(self._convolve(f'{layer}.first', features), name=f'{layer}.relu')
+            inner = features
+            if f'{layer}.around.weight' in self._weights:
+                inner = self._around(f'{layer}.around', inner)
+            inner = ops.relu(self._convolve(f'{layer}.first', inner), name=f'{layer}.relu')
             features = ops.add(
                 self._convolve(f'{layer}.second', inner), features, name=f'{layer}.sum')
         return features
+
+    def _around(self, name: str, features: openvino.Node) -> openvino.Node:
+        """A depthwise convolution; it stays float, 8 bits make it no faster."""
+        kernel = self._weights[f'{name}.weight'][:, :, None]
+        border = [kernel.shape[-1] // 2] * 2
+        convolved = ops.group_convolution(
+            features, ops.constant(kernel), [1, 1], border, border, [1, 1], name=name)
+        return _biased(name, convolved, self._weights[f'{name}.bias'])
 
     def _convolve(self, name: str, features: openvino.Node, stride: int = 1) -> openvino.Node:
         kernel = self._weights[f'{name}.weight']

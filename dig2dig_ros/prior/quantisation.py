@@ -60,7 +60,7 @@ def write_ranges(weights: Path, ranges: Ranges, recipe: dict) -> Path:
 def read_ranges(weights: Path, channels: dict[str, int]) -> Ranges | None:
     """Read the ranges beside a weights file.
 
-    :param channels: output channels of every convolution of the network, by name.
+    :param channels: output channels of every convolution that int8 can compute, by name.
     :returns: of the layers that are quantised; None where there is no such file.
     :raises InputError: where the file cannot be read, does not fit the network, or was made for
         other weights.
@@ -85,7 +85,7 @@ def _layers(tensors: dict[str, np.ndarray], channels: dict[str, int]) -> Ranges:
     layers = {name.rpartition('.')[0] for name in tensors}
     expected = {f'{layer}.{name}' for layer in layers for name in FIELDS}
     if not layers <= set(channels) or set(tensors) != expected:
-        raise ValueError('names layers that the network does not have')
+        raise ValueError('names layers that int8 cannot compute in this network')
     for name, tensor in tensors.items():
         layer, _, field = name.rpartition('.')
         shape = (2,) if field == 'inputs' else (channels[layer],)
