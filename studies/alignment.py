@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from alignment_drift import drift
+from alignment_held_out import held_out
 from alignment_methods import METHODS, Method
 from alignment_single import single
 from alignment_speed import speed
@@ -192,6 +193,7 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'rendered': lambda data: {kind: rendered(kind, 20) for kind in ('boson', 'lepton')},
     'speed': lambda data: speed(),
     'drift': drift,
+    'held_out': held_out,
     'single': single,
     'boards': lambda data: boards(data / 'unaligned' / 'target_lepton_zed'),
     'real_board': real_board,
@@ -204,7 +206,7 @@ PARTS: dict[str, Callable[[Path], dict]] = {
     'refused': lambda data: {name: refused(pairs) for name, pairs in sets_of(data).items()},
     'put_back': lambda data: {name: {title: put_back(pairs, method) for title, method in METHODS}
                               for name, pairs in sets_of(data).items()}}
-WITHOUT_DATA = ('lenses', 'rendered', 'speed', 'drift')
+WITHOUT_DATA = ('lenses', 'rendered', 'speed', 'drift', 'held_out')
 
 
 def main() -> None:

@@ -47,7 +47,9 @@ def table(result: dict) -> str:
             for part, what, measured in ROWS
             for names, figures in entries(result.get(part, {}))]
     return markdown_table(('what', 'measured'), rows + [
-        drift_row(name, conditions) for name, conditions in result.get('drift', {}).items()])
+        drift_row(kind + name, conditions)
+        for kind, part in (('', 'drift'), ('kept apart: ', 'held_out'))
+        for name, conditions in result.get(part, {}).items()])
 
 
 def entries(part: dict, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
@@ -70,5 +72,7 @@ def drift_row(name: str, conditions: dict) -> tuple[str, str]:
             parts.append(f'{title}: {m["warned_ever"]}' + f' ({too} where align says so too)'
                          * bool(too))
     plain = conditions['as it is']
-    return (f'refine monitor, {name}: warnings of {plain["cases"]} ({plain["known"]} measured); '
-            'CPU time a frame', f'{"; ".join(parts)}; {plain["cpu_ms"]:.1f} ms')
+    what = f'refine monitor, {name}: warnings of {plain["cases"]} ({plain["known"]} measured)'
+    if 'cpu_ms' not in plain:
+        return what, '; '.join(parts)
+    return f'{what}; CPU time a frame', f'{"; ".join(parts)}; {plain["cpu_ms"]:.1f} ms'

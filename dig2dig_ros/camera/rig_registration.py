@@ -51,12 +51,14 @@ class RigRegistration(Registration):
         """Infrared x and y of a regular grid of visible pixels, and whether there is one."""
         rig = self.rig
         rays = ray_grid(rig.visible, columns[0], rows[:, 0]).reshape(-1, 2)
-        points = self._distance_m * np.column_stack([rays, np.ones(len(rays))])
-        points = (points - rig.translation) @ rig.rotation
+        # In metres of the plane's distance, for one product with [x, y, 1].
+        away = rig.rotation[2] - rig.translation @ rig.rotation / self._distance_m
+        points = rays @ rig.rotation[:2] + away
         ahead = points[:, 2] > 1e-6
         rays = points[:, :2] / np.where(ahead, points[:, 2], 1.0)[:, None]
-        ahead &= np.linalg.norm(rays, axis=1) < self._widest
-        pixels = project(rig.infrared, np.where(ahead[:, None], rays, 0.0))
+        ahead &= np.einsum('ij,ij->i', rays, rays) < self._widest ** 2
+        rays[~ahead] = 0.0
+        pixels = project(rig.infrared, rays)
         return (*(pixels[:, axis].reshape(columns.shape) for axis in range(2)),
                 ahead.reshape(columns.shape))
 
