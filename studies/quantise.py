@@ -147,7 +147,7 @@ def quantise(path: Path, samples: list[dict[str, np.ndarray]]) -> Ranges:
 
 def in_float(architecture: Architecture) -> list[str]:
     """Operations that are not quantised."""
-    names = ['head', 'head.levels', 'tail']
+    names = ['head', 'head.levels', 'head.sum', 'tail']
     for level, blocks in enumerate(architecture.blocks):
         last = level == len(architecture.blocks) - 1
         names += [] if last else [f'ups.{level}', f'merges.{level}']
