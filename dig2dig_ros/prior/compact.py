@@ -22,7 +22,7 @@ from dig2dig_ros.prior.quantisation import Ranges
 
 SIGMA_DATA = 0.5
 # From this width on int8 is worth it even where bf16 is fast: narrower ones gain a fifth and lose
-# 2.6 dB of denoising at low noise; depthwise ones gain an eighth and lose 0.3 (docs/priors.md).
+# 2.6 dB of denoising at low noise; depthwise ones gain a tenth and lose 0.2 (docs/priors.md).
 INT8_CHANNELS = 32
 # Of the 1 x 1 convolutions of a depthwise block, relative to its width.
 EXPANSION = 2
