@@ -78,6 +78,14 @@ class LinearisedFrame:
         return [((np.arange(side, dtype=np.float32) - (side - 1) / 2) / self.reach)
                 for side in self.size]
 
+    def _sums(self, product: np.ndarray) -> tuple[float, float, float]:
+        """Sum of a field, plain, and times x and y of each place."""
+        x, y = self._places()
+        # Not as products with vectors: on busy cores threads of BLAS make milliseconds of these.
+        flat = product.reshape(len(y), -1)
+        columns, rows = (cv2.reduce(flat, dim, cv2.REDUCE_SUM).ravel() for dim in (0, 1))
+        return float(rows.sum()), float(columns.reshape(-1, 2).sum(axis=1) @ x), float(rows @ y)
+
     def part(self, inside: np.ndarray) -> 'LinearisedFrame':
         """Have only some of its pixels count; their derivatives are those of the whole.
 
@@ -96,10 +104,7 @@ class LinearisedFrame:
         :param infrared: field h x w x 2, blurred alike; may be packed.
         :param moving: 2 x 3 or 3 x 3, infrared to visible pixels of these fields.
         """
-        moved = warp_field(unpacked(infrared), moving, self.size)
-        valid = warp(np.ones(infrared.shape[:2], np.uint8), moving, self.size, cv2.INTER_NEAREST)
-        if self._inside is not None:
-            moved = cv2.copyTo(moved, self._inside)
+        moved, valid = self._moved(infrared, moving)
         there = unpacked(self._visible)
         visible = cv2.copyTo(there, valid)
         energies = np.array([np.vdot(moved, visible), np.vdot(moved, moved),
@@ -111,15 +116,34 @@ class LinearisedFrame:
         cover = max(float(counted.mean()), _LEAST_COVER)
         return Equations(cover * self._matrix, self._vector(there, error), energies)
 
+    def energies(self, infrared: np.ndarray, moving: np.ndarray,
+                 middle: tuple[int, int]) -> np.ndarray:
+        """Shared, of infrared, and of visible, as `Equations.energies`: of each quadrant.
+
+        :param infrared: as for `equations`; `moving` likewise.
+        :param middle: column and row of the visible field at which the quadrants meet.
+        :returns: 3 x 4.
+        """
+        moved, valid = self._moved(infrared, moving)
+        visible = cv2.copyTo(unpacked(self._visible), valid)
+        column, row = middle
+        quadrants = [(rows, columns) for rows in (slice(row), slice(row, None))
+                     for columns in (slice(column), slice(column, None))]
+        return np.array([[np.vdot(moved[at], visible[at]), np.vdot(moved[at], moved[at]),
+                          np.vdot(visible[at], visible[at])] for at in quadrants], np.float64).T
+
+    def _moved(self, infrared: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The infrared field moved, and where it is valid, uint8."""
+        moved = warp_field(unpacked(infrared), moving, self.size)
+        valid = warp(np.ones(infrared.shape[:2], np.uint8), moving, self.size, cv2.INTER_NEAREST)
+        return moved if self._inside is None else cv2.copyTo(moved, self._inside), valid
+
     def _vector(self, visible: np.ndarray, error: np.ndarray) -> np.ndarray:
         """J^T e, by the sums over rows and columns of the gradient times e."""
-        x, y = self._places()
-        weights = np.repeat(np.stack([np.ones_like(x), x], axis=1), 2, axis=0)
-        (gx, gx_x), (gy, gy_x) = (((unpacked(along) * error).reshape(len(y), -1) @ weights).T
-                                  for along in self._gradient)
+        (gx, gx_x, gx_y), (gy, gy_x, gy_y) = (self._sums(unpacked(along) * error)
+                                              for along in self._gradient)
         across = np.vdot(visible.view(np.complex64), error.view(np.complex64)).imag
-        return np.array([gx.sum(), gy.sum(), gx_x.sum() + y @ gy,
-                         gy_x.sum() - y @ gx - 2 / self.reach * across], np.float64)
+        return np.array([gx, gy, gx_x + gy_y, gy_x - gx_y - 2 / self.reach * across], np.float64)
 
 
 Linearised = tuple[LinearisedFrame, np.ndarray]

@@ -24,7 +24,8 @@ def project(camera: Camera, rays: np.ndarray) -> np.ndarray:
         points = np.column_stack([rays, np.ones(len(rays))])
         zero = np.zeros(3)
         return cv2.projectPoints(points, zero, zero, camera.matrix, camera.distortion)[0][:, 0]
-    return _distorted(rays, camera.distortion) @ camera.matrix[:2, :2].T + camera.matrix[:2, 2]
+    # As a product it takes ten times as long where threads of BLAS meet busy cores.
+    return cv2.transform(_distorted(rays, camera.distortion)[None], camera.matrix[:2])[0]
 
 
 def _distorted(rays: np.ndarray, distortion: np.ndarray) -> np.ndarray:
@@ -84,23 +85,22 @@ def ray_grid(camera: Camera, columns: np.ndarray, rows: np.ndarray) -> np.ndarra
     :param rows: H pixel rows, rising.
     :returns: H x W x 2 float64.
     """
-    x, weights_x = _lattice(columns)
-    y, weights_y = _lattice(rows)
+    x, taps_x = _lattice(columns)
+    y, taps_y = _lattice(rows)
     pixels = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     coarse = unproject(camera, pixels).reshape(len(y), len(x), 2)
-    return np.stack([weights_y @ coarse[..., axis] @ weights_x.T for axis in range(2)], axis=-1)
+    wide = sum(weights[:, None] * coarse[:, places] for places, weights in taps_x)
+    return sum(weights[:, None, None] * wide[places] for places, weights in taps_y)
 
 
-def _lattice(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coarse positions, and the Catmull-Rom weights that give the fine ones."""
+def _lattice(positions: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Coarse positions; four of them, by index, with Catmull-Rom weights, for each fine one."""
     first = np.floor(positions[0] / _LATTICE_PX) - 1
     lattice = np.arange(first, np.ceil(positions[-1] / _LATTICE_PX) + 3)
     place = np.asarray(positions) / _LATTICE_PX - first
     base = np.floor(place).astype(int)
     t = place - base
-    weights = np.zeros((len(positions), len(lattice)))
-    taps = (((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2,
-            ((4 - 3 * t) * t + 1) * t / 2, (t - 1) * t * t / 2)
-    for offset, tap in enumerate(taps):
-        weights[np.arange(len(place)), base + offset - 1] += tap
-    return lattice * _LATTICE_PX, weights
+    weights = (((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2,
+               ((4 - 3 * t) * t + 1) * t / 2, (t - 1) * t * t / 2)
+    return lattice * _LATTICE_PX, [(base + offset - 1, each)
+                                   for offset, each in enumerate(weights)]

@@ -21,9 +21,9 @@ _FRAMES = 8
 _WORK_PX = 320
 _LEAST_NCC = 0.25
 _HALVES_SHARE = 0.006  # of the diagonal: two halves of the frames must agree this well
-# Measured (studies/alignment_drift.py): where little is shared and 3 to 5 px are said, as of the
-# smoke of M3SVD's 0117, at most 0.071 is gained; by rigs truly knocked by 6 px mostly 0.1 to 0.4.
-_LEAST_GAIN = 0.08
+# Measured (studies/alignment_drift.py): at most 0.006 of the smoke of M3SVD's 0117, of which 3 to
+# 5 px are said; 0.02 to 0.06 of rigs truly knocked by 4 px, more beyond.
+_LEAST_GAIN = 0.035
 _STEP_PX = 1.0
 
 
@@ -47,6 +47,7 @@ class Monitor:
         self._period = PERIOD
         self._found = np.eye(3)[:2]
         self._size = (0, 0)
+        self._middle = (0, 0)
         self._round: Round | None = None
         self.misalignment_px: float | None = None
         self.evident = False
@@ -97,6 +98,7 @@ class Monitor:
             self._frames.clear()
             self._round = None
             self._size = width, height
+        self._middle = _middle(valid, size)
         try:
             fields = paired_fields(infrared, visible, valid, size)
         except InputError:  # a covered lens, or the shutter
@@ -112,12 +114,13 @@ class Monitor:
         """Begin to judge the latest frames; None while there are too few."""
         if len(self._frames) < _FRAMES:
             return None
-        return Round(*zip(*self._frames, strict=True), Similarity(self._found))
+        return Round(*zip(*self._frames, strict=True), Similarity(self._found),
+                     self._middle)
 
     def _advance(self, current: Round) -> None:
         shrink = tuple(of_work / of_image for of_work, of_image in
                        zip(current.size, self._size, strict=True))
-        current = current.step(Similarity(between_levels(self.correction[:2], shrink, shrink)))
+        current = current.step(between_levels(self.correction[:2], shrink, shrink))
         self._round = None if current.finished else current
         if current.finished:
             self._conclude(current, tuple(1 / each for each in shrink))
@@ -129,15 +132,15 @@ class Monitor:
         """
         even, odd = done.halves
         apart = shared_distance(_whole(even), _whole(odd), done.size, done.size)
-        if min(done.fitted_ncc) < _LEAST_NCC or apart > _HALVES_SHARE * np.hypot(*done.size):
+        if done.ncc < _LEAST_NCC or apart > _HALVES_SHARE * np.hypot(*done.size):
             self.misalignment_px, self.evident = None, False
             self._found = np.eye(3)[:2]
             return
-        self._found = (even + odd) / 2
+        self._found = done.found
         self._drift = _whole(between_levels(self._found, grow, grow))
         self.misalignment_px = shared_distance(self._drift, self.correction, self._size,
                                                self._size)
-        self.evident = sum(done.ncc_as_it_is) < (1 - _LEAST_GAIN) * sum(done.fitted_ncc)
+        self.evident = done.gain > _LEAST_GAIN
 
     def step(self, size: tuple[int, int]) -> bool:
         """Move `correction` towards what was found, no corner by more than a pixel.
@@ -155,6 +158,15 @@ class Monitor:
         self.correction = self.correction + share * (self._drift - self.correction)
         self.misalignment_px *= 1 - share
         return True
+
+
+def _middle(valid: np.ndarray | None, size: tuple[int, int]) -> tuple[int, int]:
+    """Column and row at the middle of what is valid, in an image of another size."""
+    if valid is None or not valid.any():
+        return size[0] // 2, size[1] // 2
+    ends = [np.flatnonzero(valid.any(axis=axis))[[0, -1]] for axis in (0, 1)]
+    return tuple(round((end.sum() + 1) / 2 * side / full) for end, side, full in
+                 zip(ends, size, valid.shape[::-1], strict=True))
 
 
 def _whole(matrix: np.ndarray) -> np.ndarray:

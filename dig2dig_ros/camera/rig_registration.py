@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 
 from dig2dig_ros.alignment.lens import project, ray_grid, widest_ray
@@ -53,7 +54,7 @@ class RigRegistration(Registration):
         rays = ray_grid(rig.visible, columns[0], rows[:, 0]).reshape(-1, 2)
         # In metres of the plane's distance, for one product with [x, y, 1].
         away = rig.rotation[2] - rig.translation @ rig.rotation / self._distance_m
-        points = rays @ rig.rotation[:2] + away
+        points = cv2.transform(rays[None], np.column_stack([rig.rotation[:2].T, away]))[0]
         ahead = points[:, 2] > 1e-6
         rays = points[:, :2] / np.where(ahead, points[:, 2], 1.0)[:, None]
         ahead &= np.einsum('ij,ij->i', rays, rays) < self._widest ** 2
