@@ -270,7 +270,7 @@ def test_half_precision_keeps_flat_greys_apart():
     timesteps = torch.full((16,), 350)
     with torch.inference_mode():
         error = (half(greys, timesteps) - exact(greys, timesteps)).mean(dim=(1, 2, 3)).abs()
-    assert error.max() < 0.0025  # a grey level of 255 is 0.008; without parts it is 0.0031
+    assert error.max() < 0.0042  # a grey level of 255 is 0.008; without parts it is 0.0050
 
 @pytest.mark.parametrize('name', EMBEDDED)
 def test_embedded_priors_load_by_name(name):
@@ -291,7 +291,7 @@ def test_the_openvino_graph_computes_what_the_torch_network_does(architecture, i
     planes = network.image_planes
     for height, width in ((32, 48), (48, 16), (64, 64)):
         image, told = torch.randn(2, planes, height, width), torch.rand(2, 2 * planes, 1, 1)
-        torch.testing.assert_close(graph(image, told), network(image, told), rtol=0, atol=1e-5)
+        torch.testing.assert_close(graph(image, told), network(image, told), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.needs('openvino')

@@ -50,7 +50,8 @@ class Architecture:
 
 SIZES = {
     'tiny': Architecture(channels=16, multipliers=(1, 2, 4), blocks=(1, 1, 2)),
-    'small': Architecture(channels=32, multipliers=(1, 2, 4), blocks=(1, 1, 2)),
+    'small': Architecture(
+        channels=32, multipliers=(1, 2, 4), blocks=(1, 1, 2), kernel=5, stem=2),
     'medium': Architecture(channels=64, multipliers=(1, 2, 4), blocks=(2, 2, 4)),
     'large': Architecture(channels=128, multipliers=(1, 2, 4), blocks=(2, 2, 4)),
 }
