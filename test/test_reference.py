@@ -44,8 +44,7 @@ def test_what_the_reference_shows_too_is_no_news():
     own = torch.randn(1, 40, 40, generator=torch.Generator().manual_seed(0))
     apart = torch.randn(1, 40, 40, generator=torch.Generator().manual_seed(1))
     assert left(3 * own, own, 11).max() < 0.01
-    # Of opposite sign they would cancel in a mixture.
-    assert left(-3 * own, own, 11).mean() == pytest.approx(1 / 2, abs=0.01)
+    assert left(-3 * own, own, 11).max() < 0.01
     assert left(apart, own, 11).mean() > 0.95
     # With a correlation of r, 1 - r^2 is left.
     mixed = 0.6 * own + 0.8 * apart
@@ -55,7 +54,7 @@ def test_what_the_reference_shows_too_is_no_news():
 def test_a_weak_camera_is_raised_and_a_strong_one_never_lowered():
     own = torch.ones(1, 8, 8)
     assert band_scales(torch.stack([own / 4, own], dim=1), 1).tolist() == [[2, 1]]
-    assert band_scales(torch.stack([25 * own, own], dim=1), 1)[0, 0] == pytest.approx(1.15)
+    assert band_scales(torch.stack([25 * own, own], dim=1), 1).tolist() == [[1, 1]]
     assert band_scales(torch.stack([own, 0 * own], dim=1), 0).tolist() == [
         [1, pytest.approx(3)]]
 

@@ -25,6 +25,7 @@ from dig2dig_ros.engine.reference import (
 from dig2dig_ros.engine.resolution import WorkingSize
 from dig2dig_ros.engine.sampler import noised, sample
 from dig2dig_ros.engine.schedule import Schedule
+from dig2dig_ros.engine.sharpness import sharpened, sharpening_of
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.settings import FusionSettings
 
@@ -38,12 +39,13 @@ class Weighed:
 
     Attributes:
         estimates: c_hat of every level, E x K x h x w.
-        clean: the sources without their noise, K x h x w.
+        clean: the sources without their noise, infrared sharpened, K x h x w.
         weights: DIG weights of every level, E x K x h x w, summing to 1 over K.
         scales: factors on the bands, E x K; 1 where there is no reference.
         base: weights of the coarsest level in the ladder, K x h x w, summing to 1.
         bodies: added to that level, h x w (`reference.Against`); 0 where there is no reference.
         lift: of the fused picture's black (`exposure`), a tensor without dimensions; likewise.
+        sharpening: by which infrared was sharpened (`sharpness`), likewise.
     """
 
     estimates: torch.Tensor
@@ -53,6 +55,7 @@ class Weighed:
     base: torch.Tensor
     bodies: torch.Tensor
     lift: torch.Tensor
+    sharpening: torch.Tensor
 
     @property
     def shares(self) -> torch.Tensor:
@@ -126,7 +129,7 @@ class FusionPipeline:
             self._prior, sources, self.schedule.levels, self._draws, clean_ends,
             self.schedule.coarse)
         scales, bodies = torch.ones_like(estimates[..., 0, 0]), torch.zeros_like(clean[0])
-        lift = clean.new_zeros(())
+        lift = sharpening = clean.new_zeros(())
         if settings.weighting == 'uniform':
             weights = torch.full_like(estimates, 1 / len(sources))
             base = weights[0]
@@ -137,12 +140,27 @@ class FusionPipeline:
                 estimates[0], settings.window, settings.base_temperature, settings.normalise)
         else:
             noise = [deviation(end) for end in clean_ends]
+            if reference == VISIBLE:
+                sharpening = sharpening_of(clean, estimates[0], valid, INFRARED)
+                clean = self._sharpened(clean, estimates, sharpening)
             against = weigh_against(estimates, clean, noise, reference, valid, settings)
             weights, base = against.weights, against.base
             scales, bodies, lift = against.scales, against.bodies, against.lift
         if valid is not None:
             weights, base = normalised(weights * valid, dim=1), normalised(base * valid, dim=0)
-        return Weighed(estimates, clean, weights, scales, base, bodies, lift)
+        return Weighed(estimates, clean, weights, scales, base, bodies, lift, sharpening)
+
+    def still(self, weighed: Weighed, sources: torch.Tensor) -> Weighed:
+        """What a frame says whose clean sources, K x h x w, hardly differ from those weighed."""
+        return dataclasses.replace(weighed, clean=self._sharpened(
+            sources, weighed.estimates, weighed.sharpening))
+
+    def _sharpened(self, clean: torch.Tensor, estimates: torch.Tensor,
+                   sharpening: torch.Tensor) -> torch.Tensor:
+        if self.reference_of(len(clean)) != VISIBLE:
+            return clean
+        infrared = sharpened(clean[INFRARED], estimates[0, INFRARED], sharpening)
+        return torch.stack([infrared, clean[VISIBLE]])
 
     def ladder(self, weighed: Weighed) -> torch.Tensor:
         """The one-pass fusion, h x w in [-1, 1]."""

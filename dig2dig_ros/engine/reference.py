@@ -8,9 +8,8 @@ from the reference's band,
 
     DIG(k | r) = DIG_k (1 - rho^2),    rho^2 = cov(D_k, D_r)^2 / (var D_k var D_r),
 
-which for l2 and one level is the residual of that regression (docs/method.md); where the bands
-correlate negatively half of rho^2 counts. Shapes: E levels, 2 sources, h x w pixels, [-1, 1]
-units.
+which for l2 and one level is the residual of that regression (docs/method.md). Shapes: E levels,
+2 sources, h x w pixels, [-1, 1] units.
 """
 
 import dataclasses
@@ -39,11 +38,9 @@ from dig2dig_ros.settings import FusionSettings
 INFRARED, VISIBLE = 0, 1
 # How far the other source's bands are raised to the deviation of the reference's: infrared of 8
 # bits uses little of its range. Never lowered: a hot target keeps its contrast.
-LEAST_SCALE, GREATEST_SCALE = 1.15, 3.0
+GREATEST_SCALE = 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
-# How much an inverted edge counts as one that the reference shows already (docs/method.md).
-INVERTED = 1 / 2
 # The reference's head start, in mean gains of the frame, where it sees well.
 HEAD_START = 0.85
 # Local mean, in grey levels from black, between which the head start grows; and the distance from
@@ -175,15 +172,11 @@ def moments(bands: torch.Tensor) -> torch.Tensor:
 def novelty(local: torch.Tensor) -> torch.Tensor:
     """1 - rho^2 of either source's bands given the other's, E x h/4 x w/4 in [0, 1].
 
-    Bands of opposite sign, as of a warm body in dark clothes, tell of the same edge, but their
-    mixture shows nothing of it: rho^2 counts by INVERTED then.
-
     :param local: `moments` in the window of the regression, which is that of the gains.
     """
     shared, *powers = local.unbind(dim=1)
     first, second = (power + VARIANCE_FLOOR for power in powers)
-    known = shared.square() / (first * second)
-    return (1 - torch.where(shared < 0, INVERTED * known, known)).clamp_(0, 1)
+    return (1 - shared.square() / (first * second)).clamp_(0, 1)
 
 
 def band_scales(powers: torch.Tensor, reference: int) -> torch.Tensor:
@@ -194,7 +187,7 @@ def band_scales(powers: torch.Tensor, reference: int) -> torch.Tensor:
     deviations = powers.mean(dim=(-2, -1)).sqrt()
     ratio = deviations[:, reference] / deviations[:, 1 - reference].clamp_min(1e-6)
     scales = torch.ones_like(deviations)
-    scales[:, 1 - reference] = ratio.clamp(LEAST_SCALE, GREATEST_SCALE)
+    scales[:, 1 - reference] = ratio.clamp(1, GREATEST_SCALE)
     return scales
 
 

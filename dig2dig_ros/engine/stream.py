@@ -105,7 +105,7 @@ class FusionStream:
             still = (share < STILL_SHARE and past.held < LONGEST_HOLD
                      and not any(frame.clean_ends))
             if still:
-                weighed = dataclasses.replace(past.weighed, clean=frame.sources)
+                weighed = pipeline.still(past.weighed, frame.sources)
             else:
                 weighed = pipeline.weigh(frame.sources, frame.valid, frame.clean_ends)
                 if share < CUT_SHARE:
