@@ -125,6 +125,19 @@ def test_what_one_quadrant_says_alone_is_not_evident(knocked, sharp, evident):
     assert monitor.misaligned == monitor.evident == evident
 
 
+def test_nothing_is_known_of_pictures_of_another_size(knocked):
+    monitor = Monitor()
+    monitor.expect(8)
+    for infrared, visible in knocked[:8]:
+        monitor.look(to_8_bit(infrared), visible)
+    monitor.judge()
+    assert monitor.misaligned
+    monitor.look(np.zeros((128, 160), np.uint8), np.zeros((128, 160), np.uint8))
+    monitor.judge()
+    assert monitor.misalignment_px is None
+    assert not monitor.misaligned
+
+
 @pytest.mark.parametrize('covered', [np.s_[40:220, 50:270], np.s_[:128, :160]])
 def test_the_edge_of_what_infrared_covers_is_no_edge(knocked, covered):
     """Infrared shows the middle two thirds, or a corner, aligned but for 8 px: that is told."""

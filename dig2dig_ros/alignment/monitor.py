@@ -98,6 +98,7 @@ class Monitor:
             self._frames.clear()
             self._round = None
             self._size = width, height
+            self.misalignment_px, self.evident = None, False
         self._middle = _middle(valid, size)
         try:
             fields = paired_fields(infrared, visible, valid, size)
