@@ -4,16 +4,16 @@
 
 DATA has dev_pairs and sequences, which are only denoised. Times every candidate on random weights
 through OpenVINO, which wants free cores; then trains the promising ones (studies/candidates.py)
-and the present two from scratch, with the same steps, crops and noise, one thread each. Whatever
-is finished lies under --work and is not done again, so it can be stopped at any time. Writes
-studies/architectures.json, docs/images/architectures.png and the table of docs/priors.md.
+and the two shipped then from scratch, with the same steps, crops and noise, one thread each.
+Whatever is finished lies under --work and is not done again, so it can be stopped at any time.
+Writes studies/architectures.json, docs/images/architectures.png and the table of docs/priors.md.
+The former small prior is no longer in the package: what it came to is taken over from the JSON.
 """
 
 import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from candidate_report import plot, tables
 from candidate_times import times
 from candidate_training import CPU, denoising, held_out, trained
 from candidates import CANDIDATES, EXTRA, FIRST, network
-from regenerate import DOCS, HERE
+from regenerate import DOCS, HERE, kept
 
 from dig2dig_ros.evaluation.benchmark import device_name
 from dig2dig_ros.evaluation.documents import write_json
@@ -34,6 +34,7 @@ from dig2dig_ros.prior.training import TrainingSettings
 
 ROUNDS = 11
 THREADS = 1, 2
+FORMER = 'small, shipped before'
 SETTINGS = TrainingSettings(batch=16, crop=96, learning_rate=1.5e-3)
 
 
@@ -61,6 +62,7 @@ def main() -> int:
             'denoising_psnr_db': kept(arguments.work / f'{run.key}.json', lambda trainer=trainer: (
                 denoising(trainer.average, images)))}
         print(run.key, quality[run.key]['denoising_psnr_db']['all'], flush=True)
+    quality[FORMER] = json.loads((HERE / 'architectures.json').read_text())['trained'][FORMER]
     quality |= {f'{name}, shipped': {
         'denoising_psnr_db': kept(arguments.work / f'{name}-shipped.json', lambda name=name: (
             denoising(load_prior(name, CPU), images)))} for name in EMBEDDED}
@@ -77,13 +79,6 @@ def all_times(threads: int) -> dict:
     names = CANDIDATES if threads == 1 else [run.name for run in FIRST]
     with torch.inference_mode():
         return times({name: network(name, planes=2) for name in names}, threads, ROUNDS)
-
-
-def kept(path: Path, make: Callable[[], dict]) -> dict:
-    """What `make` makes, from the file if it was made before; keys are text, as in JSON."""
-    if not path.exists():
-        write_json(path, make())
-    return json.loads(path.read_text())
 
 
 def write(timed: dict, quality: dict, recipe: dict) -> None:

@@ -4,10 +4,11 @@
 
 DATA has dev_pairs/{MSRS,RoadScene,VIFB}/{ir,vi}. Measures, for each embedded prior, denoising at
 the levels of DIG-15 over all of the noise schedule, how far DIG agrees with that of the largest,
-the one-pass fusion of every second pair, and the time of a 640x512 frame; for the large one, of
-which no weights are shipped, the time alone, on random weights. Writes the table of
-docs/priors.md, studies/priors.json, docs/images/priors.png, and, under --work, the fused images
-to look at.
+the one-pass fusion of every second pair, and the time of a 640x512 frame, which wants free cores;
+for the large one, of which no weights are shipped, the time alone, on random weights. Fusion and
+time are by the default settings. Quality and times lie under --work when they are finished, and
+are not measured again; so do the fused images, to look at. Writes the table of docs/priors.md,
+studies/priors.json and docs/images/priors.png.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-from regenerate import DEV_SETS, DOCS, HERE, link_pairs
+from regenerate import DEV_SETS, DOCS, HERE, kept, link_pairs
 from tqdm import tqdm
 
 from dig2dig_ros.engine import FusionEngine, FusionSettings
@@ -43,7 +44,7 @@ from matplotlib import pyplot as plt
 LEVELS = dig_timesteps(15, 999, 2.0)
 METRICS = ('PSNR', 'SSIM', 'CC', 'Nabf', 'Qabf', 'VIF', 'SCD')
 FRAME = (640, 512)
-MODES = {'one-pass': FusionSettings(mode='one-pass'), 'DIG-15': FusionSettings(interval=10)}
+MODES = {'one-pass': FusionSettings(mode='one-pass'), 'DIG-15': FusionSettings()}
 
 
 def main() -> int:
@@ -57,15 +58,10 @@ def main() -> int:
     link_pairs(arguments.data.resolve(), work / 'pairs', dict.fromkeys(DEV_SETS))
     pairs, _ = match_folders([work / 'pairs/infrared', work / 'pairs/visible'])
     pairs = choose(pairs, (len(pairs) + 1) // 2, video=False)
-    found = {name: {'ms': times(name, device)} for name in (*EMBEDDED, 'large')}
-    gains = {}
-    for name in EMBEDDED:
-        found[name]['denoising_psnr_db'] = denoising(name, device, pairs)
-        found[name]['fusion'], gains[name] = fusion(name, device, pairs, work)
-    for name in EMBEDDED:
-        found[name]['dig_correlation'] = float(np.mean([
-            np.corrcoef(mine.ravel(), largest.ravel())[0, 1]
-            for mine, largest in zip(gains[name], gains[EMBEDDED[-1]], strict=True)]))
+    measured = kept(work / 'quality.json', lambda: quality(device, pairs, work))
+    ms = kept(work / 'times.json', lambda: {
+        name: times(name, device) for name in (*EMBEDDED, 'large')})
+    found = {name: {'ms': ms[name], **measured.get(name, {})} for name in ms}
     write_json(HERE / 'priors.json', {
         'device': device_name(str(device)), 'threads': torch.get_num_threads(),
         'pairs': len(pairs), 'levels': LEVELS, 'priors': found})
@@ -73,6 +69,19 @@ def main() -> int:
     page = DOCS / 'priors.md'
     page.write_text(fill(page.read_text(), 'family', table(found)))
     return 0
+
+
+def quality(device: torch.device, pairs: list, work: Path) -> dict[str, dict]:
+    """Denoising, fusion, and agreement of DIG with the largest's, of each embedded prior."""
+    found, gains = {}, {}
+    for name in EMBEDDED:
+        scores, gains[name] = fusion(name, device, pairs, work)
+        found[name] = {'denoising_psnr_db': denoising(name, device, pairs), 'fusion': scores}
+    for name in EMBEDDED:
+        found[name]['dig_correlation'] = float(np.mean([
+            np.corrcoef(mine.ravel(), largest.ravel())[0, 1]
+            for mine, largest in zip(gains[name], gains[EMBEDDED[-1]], strict=True)]))
+    return found
 
 
 def times(name: str, device: torch.device) -> dict[str, float]:
@@ -112,7 +121,7 @@ def plot(path: Path, found: dict) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True)
     for name in EMBEDDED:
         curve = found[name]['denoising_psnr_db']
-        left.plot(list(curve), list(curve.values()), marker='.', label=name)
+        left.plot(list(map(int, curve)), list(curve.values()), marker='.', label=name)
     left.set_xlim(max(LEVELS) + 20, -20)
     left.set_xlabel('timestep')
     left.set_ylabel('denoising PSNR, dB')
@@ -141,8 +150,9 @@ def table(found: dict) -> str:
         cells = [name, *(f'{prior["ms"][mode]:.0f}' for mode in MODES)]
         if 'fusion' in prior:
             curve = prior['denoising_psnr_db']
-            cells += [f'{np.mean([curve[level] for level in low]):.1f}',
-                      f'{np.mean([curve[level] for level in LEVELS if level not in low]):.1f}',
+            halves = low, [level for level in LEVELS if level not in low]
+            cells += [*(f'{np.mean([curve[str(level)] for level in half]):.1f}'
+                        for half in halves),
                       f'{prior["dig_correlation"]:.3f}']
             cells += [f'{prior["fusion"][metric]:.{4 if metric == "Nabf" else 3}f}'
                       for metric in METRICS]

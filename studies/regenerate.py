@@ -13,12 +13,13 @@ import json
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dig2dig_ros.cli import main as dig2dig
+from dig2dig_ros.evaluation.documents import write_json
 from dig2dig_ros.evaluation.evaluate import Scores, mean_scores
 from dig2dig_ros.evaluation.metrics import luminance
 from dig2dig_ros.evaluation.pages import fill, markdown_table
@@ -90,6 +91,13 @@ def run(arguments: list[str]) -> None:
     """Run one dig2dig command; it has said what was wrong where it fails."""
     if dig2dig(arguments):
         raise SystemExit(f'dig2dig {arguments[0]} failed')
+
+
+def kept(path: Path, make: Callable[[], dict]) -> dict:
+    """What `make` makes, from the file if it was made before; keys are text, as in JSON."""
+    if not path.exists():
+        write_json(path, make())
+    return json.loads(path.read_text())
 
 
 def pair_options(infrared: Path, visible: Path) -> list[str]:
