@@ -133,6 +133,7 @@ def plot(path: Path, found: dict) -> None:
     for name, time in zip(EMBEDDED, ms, strict=True):
         right.annotate(name, (time, 0), textcoords='offset points', xytext=(4, -12), fontsize=8)
     right.set_xscale('log')
+    right.xaxis.set_minor_formatter('{x:.0f}')
     right.set_xlabel(f'time of a one-pass frame, {FRAME[0]}x{FRAME[1]}, ms')
     right.set_ylabel(f'fused metrics, % above those of {EMBEDDED[-1]}')
     right.legend(frameon=False)
