@@ -46,5 +46,5 @@ def sharpened(
     :returns: h x w, not clipped.
     """
     detail = image - base
-    fine = detail - enlarge(pooled(detail[None, None]), detail.shape)[0, 0]
-    return torch.addcmul(image, sharpening, fine)
+    coarse = enlarge(pooled(detail[None, None]), detail.shape)[0, 0]
+    return torch.addcmul(image, sharpening, detail.sub_(coarse))

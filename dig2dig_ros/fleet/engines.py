@@ -28,8 +28,6 @@ class EngineChoice:
         :raises InputError: for a checkpoint that does not load.
         """
         from dig2dig_ros.evaluation.study import fingerprint  # needs the extra `evaluation`
-        # Left out, it is the medium one on a GPU, else the small one.
-        names = [self.checkpoint] if self.checkpoint else ['small', 'medium']
-        priors = [load_prior(name, torch.device('cpu')) for name in names]
+        prior = load_prior(self.checkpoint, torch.device('cpu'))
         return {'settings': dataclasses.asdict(self.settings), 'device': self.device,
-                'prior': [f'{prior.kind} {fingerprint(prior)}' for prior in priors]}
+                'prior': f'{prior.kind} {fingerprint(prior)}'}

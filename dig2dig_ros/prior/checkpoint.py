@@ -37,12 +37,12 @@ def load_prior(checkpoint: str | Path | None, device: torch.device) -> Prior:
     """Load a prior for inference.
 
     :param checkpoint: weights file, or the name of an embedded prior (`EMBEDDED`); None for the
-        medium one on CUDA, the small one elsewhere.
+        small one.
     :returns: in eval mode, float32, on the device, without gradients.
     :raises InputError: where the file is missing, unreadable, of another kind, or holds
         weights that do not fit or are not finite.
     """
-    name = str(checkpoint or ('medium' if device.type == 'cuda' else 'small'))
+    name = str(checkpoint or 'small')
     if name not in EMBEDDED:
         return _load(Path(name)).to(device)
     weights = resources.files('dig2dig_ros.prior') / 'weights' / f'compact-{name}.safetensors'
