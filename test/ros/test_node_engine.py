@@ -59,7 +59,8 @@ def test_the_engine_fuses_live_and_changes_live(live):
         image, first, second = fused_at(live, seconds, lambda s=seconds: publish(s))
         assert np.allclose(first + second, 1, atol=1e-5)
         grey = image.mean(axis=2)
-        assert grey[28:36, 20:28].mean() > grey[28:36, 42:48].mean() + 20, 'the warm square'
+        # Bands hold its outline, not what is flat within.
+        assert grey[24:40, 12:15].mean() > grey[24:40, 8:12].mean() + 60, 'the warm square'
         assert grey[:, 60:].std() > 15, 'the stripes'
         assert first[28:36, 14:34].mean() > first[8:56, 60:90].mean(), 'the weights'
         live.spin_until(lambda s=seconds: live.count('fused') >= s, 'diagnostics')
