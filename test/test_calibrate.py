@@ -181,6 +181,18 @@ def test_blind_camera_different_views_and_few_views(lepton, tmp_path):
         calibrate(TARGET, same)
 
 
+def test_real_boards_that_hardly_tilt_tell_of_a_mirrored_camera(shared_data, tmp_path, capsys):
+    folder, mirrored = shared_data / 'unaligned' / 'target_lepton_zed', tmp_path / 'ir'
+    mirrored.mkdir()
+    for path in (folder / 'ir').iterdir():
+        cv2.imwrite(str(mirrored / path.name), cv2.imread(str(path), -1)[:, ::-1])
+    assert main(['calibrate', '--infrared', str(mirrored), '--visible', str(folder / 'vi'),
+                 '--target', 'chessboard', '--size', '6x4', '--square', '0.055',
+                 '--output', str(tmp_path / 'rig')]) == 2
+    assert 'mirrored against the other' in capsys.readouterr().err
+    assert not (tmp_path / 'rig').exists()
+
+
 def test_real_thermal_boards(shared_data):
     folder = shared_data / 'unaligned' / 'target_lepton_zed'
     found = [find(Target('chessboard', (6, 4), 0.055), cv2.imread(str(path), -1))

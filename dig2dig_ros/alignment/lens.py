@@ -57,11 +57,13 @@ def unproject(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     target = pixels @ inverse[:2, :2].T + inverse[:2, 2]
     rays = target.copy()
     # OpenCV's own inverse stops after five steps, pixels too early at the corners of a wide lens.
-    for _ in range(_STEPS):
-        error = target - (project(camera, rays) @ inverse[:2, :2].T + inverse[:2, 2])
-        rays += error
-        if np.abs(error).max() < 1e-7:
-            break
+    # Where the model shows nothing at a pixel the steps run away; its ray is not finite then.
+    with np.errstate(over='ignore', invalid='ignore'):
+        for _ in range(_STEPS):
+            error = target - (project(camera, rays) @ inverse[:2, :2].T + inverse[:2, 2])
+            rays += error
+            if np.abs(error).max() < 1e-7:
+                break
     return rays
 
 
