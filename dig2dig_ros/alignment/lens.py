@@ -48,7 +48,7 @@ def unproject(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     """Rays of pixels: the inverse of `project`, to a hundredth of a pixel or better.
 
     :param pixels: N x 2.
-    :returns: N x 2 float64, x / z and y / z.
+    :returns: N x 2 float64, x / z and y / z; far off or not finite where the model shows nothing.
     """
     pixels = np.ascontiguousarray(pixels, np.float64)
     if camera.model == 'equidistant':
@@ -57,7 +57,7 @@ def unproject(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     target = pixels @ inverse[:2, :2].T + inverse[:2, 2]
     rays = target.copy()
     # OpenCV's own inverse stops after five steps, pixels too early at the corners of a wide lens.
-    # Where the model shows nothing at a pixel the steps run away; its ray is not finite then.
+    # Where the model shows nothing at a pixel the steps run away.
     with np.errstate(over='ignore', invalid='ignore'):
         for _ in range(_STEPS):
             error = target - (project(camera, rays) @ inverse[:2, :2].T + inverse[:2, 2])

@@ -10,8 +10,9 @@ import torch
 
 from dig2dig_ros.engine.filters import enlarge, pooled
 
-# The fine share of detail that is aimed at, in times that of the visible camera, and the most that
-# is added, in times of what there is: as much as leaves the artifacts (Nabf) within their guard.
+# The fine share of detail that is aimed at, in times that of the visible camera (roots of shares
+# of power), and the most that is added, in times of what there is: as much as leaves the artifacts
+# (Nabf) within their guard (docs/method.md).
 AIM, GREATEST = 1.2, 0.8
 FLOOR = 1e-9
 
@@ -19,6 +20,9 @@ FLOOR = 1e-9
 def sharpening_of(clean: torch.Tensor, base: torch.Tensor, valid: torch.Tensor | None,
                   infrared: int) -> torch.Tensor:
     """By how much the fine detail of infrared has to be raised.
+
+    AIM sqrt(p_visible / p_infrared) - 1, with p the share of the power of a camera's detail that
+    is not in its means of 4 x 4 pixels.
 
     :param clean: an infrared and a visible picture without their noise, 2 x h x w in [-1, 1].
     :param base: their coarsest level, 2 x h x w.
