@@ -13,6 +13,8 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.option import Option, option, options
 
 TRAINING_TIMESTEPS = 1000
+# What denoises levels at half the size knows those from this timestep on.
+HALVED_FROM = 200
 # The one default of S, with a shorter schedule all its steps.
 INTERVAL = 15
 
@@ -69,7 +71,7 @@ class FusionSettings:
         paper='above 1 (end of section 4.5: large strides at high noise, small ones at low '
         'noise); no law is given', bounds=(1.0, 100.0))
     t_max: int = option(
-        400, 'highest timestep', paper=f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
+        560, 'highest timestep', paper=f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
         bounds=(1, TRAINING_TIMESTEPS - 1))
     levels: int = option(
         1, 'levels of the one-pass ladder, at most t_max', bounds=(1, TRAINING_TIMESTEPS - 1))
@@ -91,8 +93,10 @@ class FusionSettings:
     scale: float = option(
         1.0, "size of the network's input relative to the frame", bounds=(0.05, 1.0))
     coarse_from: int = option(
-        TRAINING_TIMESTEPS, 'timestep from which a level is denoised at half the size, in a '
-        f'quarter of the time; {TRAINING_TIMESTEPS}: none is', bounds=(1, TRAINING_TIMESTEPS))
+        HALVED_FROM, 'timestep from which a level without draws is denoised at half the size, in '
+        'a quarter of the time, by a network that the prior taught; a prior without one '
+        f'denoises all at full size; {TRAINING_TIMESTEPS}: none at half',
+        paper=f'{TRAINING_TIMESTEPS}', bounds=(HALVED_FROM, TRAINING_TIMESTEPS))
     seed: int = option(
         0, 'of all noise; one seed and one input give one picture', bounds=(0, 2**31 - 1))
 
@@ -171,7 +175,8 @@ PRESETS = {
             'reference': 'none'}),
     'symmetric': Preset(
         'all sources alike, for multi-focus and multi-exposure',
-        {'reference': 'none', 'temperature': 0.3, 't_max': 350}),
+        {'reference': 'none', 'temperature': 0.3, 't_max': 350,
+         'coarse_from': TRAINING_TIMESTEPS}),
     'live': Preset(
         "the node's default: DIG-15 with one refresh a frame; on a CPU one-pass",
         {'mode': 'sample', 'steps': 15, 'interval': 15}, on_cpu={'mode': 'one-pass'}),

@@ -4,12 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dig2dig_ros.engine.schedule import (
-    Schedule,
-    dig_timesteps,
-    halved_timestep,
-    signal_and_noise,
-)
+from dig2dig_ros.engine.schedule import Schedule, dig_timesteps, signal_and_noise
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.settings import FusionSettings
 
@@ -21,18 +16,13 @@ def test_alpha_bar_is_guided_diffusions_linear_schedule():
     assert signal_and_noise(999)[0] ** 2 == pytest.approx(4.036e-5, rel=1e-3)
 
 
-@pytest.mark.parametrize('timestep', [200, 400, 999])
-def test_half_the_size_is_half_the_noise(timestep):
-    signal, amplitude = signal_and_noise(timestep)
-    half_signal, half_amplitude = signal_and_noise(halved_timestep(timestep))
-    assert half_amplitude / half_signal == pytest.approx(amplitude / signal / 2, rel=0.02)
-
-
-def test_levels_from_a_timestep_on_are_coarse():
-    settings = FusionSettings(mode='one-pass', levels=4, coarse_from=100)
+@pytest.mark.parametrize(('coarse_from', 'draws', 'coarse'), [
+    (200, 0, 2), (225, 0, 2), (226, 0, 1), (1000, 0, 0), (200, 1, 0)])
+def test_levels_from_a_timestep_on_are_coarse_but_not_noised_ones(coarse_from, draws, coarse):
+    settings = FusionSettings(mode='one-pass', levels=4, t_max=400, coarse_from=coarse_from,
+                              draws=draws)
     assert Schedule.of(settings).levels == (400, 225, 100, 25)
-    assert Schedule.of(settings).coarse == 3
-    assert Schedule.of(FusionSettings(mode='one-pass', levels=4)).coarse == 0
+    assert Schedule.of(settings).coarse == coarse
 
 
 def test_power_law_gives_large_strides_at_high_noise():

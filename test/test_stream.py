@@ -147,8 +147,8 @@ class Machine:
 def test_rungs_fall_from_the_settings_to_the_cheapest():
     ladder = rungs(FusionSettings(steps=15, interval=15))
     assert [rung.steps for rung in ladder if rung.mode == 'sample'] == [15, 10, 7, 5, 3]
-    assert [(rung.mode, rung.coarse_from, rung.scale) for rung in ladder[-3:]] == [
-        ('one-pass', 1000, 1.0), ('one-pass', 200, 1.0), ('one-pass', 200, 0.5)]
+    assert [(rung.mode, rung.scale) for rung in ladder[-2:]] == [
+        ('one-pass', 1.0), ('one-pass', 0.5)]
 
 
 # Warm frames of two sources take 2 levels and 5, 3, 2, 2, 1 steps of DIG-15, 10, 7, 5, 3.
@@ -157,7 +157,7 @@ def test_rungs_fall_from_the_settings_to_the_cheapest():
     (4, 15, 15, 7), (2, 40, 3, 15), (2, 1, 24, 10)])
 def test_budget_picks_the_longest_schedule_whose_warm_frames_fit(
         source_count, level_ms, step_ms, steps):
-    settings = FusionSettings(steps=15, interval=15)
+    settings = FusionSettings(steps=15, interval=15, coarse_from=1000)
     machine = Machine(LatencyController(budget_ms=100), source_count)
     for _ in range(30):
         chosen = machine.run(settings, level_ms, step_ms)
@@ -171,22 +171,21 @@ def test_budget_is_given_up_only_at_the_cheapest_rung():
     assert (chosen.mode, chosen.scale) == ('one-pass', 0.5)
 
 
-def test_coarse_levels_at_half_size_hold_a_budget_that_one_pass_breaks():
+def test_half_the_resolution_holds_a_budget_that_one_pass_breaks():
     machine = Machine(LatencyController(budget_ms=25))
     settings = FusionSettings(mode='one-pass')
-    seen = [(rung.coarse_from, rung.scale) for rung in (
-        machine.run(settings, level_ms)
-        for level_ms in [8] * 5 + [15] * 20 + [7] * 20)]
-    assert seen[4] == (1000, 1)
-    # 34 ms whole, 16 ms with halved levels; one switch there and one back.
-    assert seen[24] == (200, 1)
-    assert seen[-1] == (1000, 1)
+    seen = [machine.run(settings, level_ms).scale
+            for level_ms in [16] * 5 + [40] * 20 + [14] * 20]
+    # 17 ms, then 36, of which half the resolution leaves 12; one switch there and one back.
+    assert seen[4] == 1
+    assert seen[24] == 0.5
+    assert seen[-1] == 1
     assert sum(before != after for before, after in pairwise(seen)) == 2
 
 
 def test_a_machine_that_slows_down_and_recovers_is_followed():
     machine = Machine(LatencyController(budget_ms=100))
-    settings = FusionSettings(steps=15, interval=15)
+    settings = FusionSettings(steps=15, interval=15, coarse_from=1000)
     seen = [machine.run(settings, level_ms).steps
             for level_ms in [8] * 10 + [22] * 20 + [8] * 20]
     assert seen[9] == 15

@@ -24,6 +24,7 @@ from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.checkpoint import load_prior, save_compact
 from dig2dig_ros.prior.compact import CompactPrior
 from dig2dig_ros.prior.crops import CropSampler
+from dig2dig_ros.prior.halving import HalvedTrainer
 from dig2dig_ros.prior.image_folders import load_folders
 from dig2dig_ros.prior.team import Team, run_team, torchrun_team
 from dig2dig_ros.prior.training import (
@@ -48,6 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='folders of held-out images; their denoising PSNR goes into the card')
     parser.add_argument('--size', choices=sorted(SIZES), default=default.size,
                         help='size of the network')
+    parser.add_argument('--halves', type=Path, metavar='FILE',
+                        help='teach the network that denoises coarse levels of this prior at half '
+                             'the size; the engine takes it where --output is NAME.halved.'
+                             'safetensors beside NAME.safetensors')
     parser.add_argument('--initial', type=Path, metavar='FILE',
                         help='start from the weights of this compact prior, not random ones')
     parser.add_argument('--steps', type=int, default=default.steps, help='optimiser steps')
@@ -93,14 +98,20 @@ def train(arguments: argparse.Namespace, team: Team) -> int:
     torch.backends.cudnn.benchmark = True  # every batch has one shape
     held_out = load_folders(arguments.validate, quiet=True) if team.leads else {}
     flat = [image for folder in images.values() for image in folder]
-    trainer = Trainer(
-        settings, CropSampler(flat, settings.crop, _device(arguments.device, team)),
-        _initial(arguments.initial, settings.size), team)
+    sampler = CropSampler(flat, settings.crop, _device(arguments.device, team))
+    if arguments.halves:
+        teacher = load_prior(arguments.halves, sampler.device).to_precision(torch.float32)
+        teacher.specialise(2 * settings.batch, settings.crop, settings.crop)
+        trainer = HalvedTrainer(settings, sampler, teacher,
+                                _initial(arguments.initial, settings.size), team)
+    else:
+        trainer = Trainer(settings, sampler, _initial(arguments.initial, settings.size), team)
     state_file = arguments.output.with_suffix('.state')
     if arguments.resume:
         _load_state(trainer, state_file)
     sources = {'images': {name: len(folder) for name, folder in images.items()},
-               'initial_weights': arguments.initial and arguments.initial.name}
+               'initial_weights': arguments.initial and arguments.initial.name,
+               'halves': arguments.halves and arguments.halves.name}
     try:
         _train(trainer, arguments.output, state_file, sources)
     except KeyboardInterrupt:
@@ -129,9 +140,12 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and not value > 0:
             raise InputError(f'--{name.replace("_", "-")} is {value}; it must be above 0')
-    multiple = SIZES[arguments.size].multiple
+    multiple = SIZES[arguments.size].multiple * (2 if arguments.halves else 1)
     if arguments.crop % multiple:
         raise InputError(f'--crop is {arguments.crop}; it must be a multiple of {multiple}')
+    if arguments.halves and arguments.validate:
+        raise InputError('--validate measures denoising, which a network that --halves teaches '
+                         'does not learn; leave one of them out')
     if arguments.output.suffix != '.safetensors':
         raise InputError(f'--output is {arguments.output}; it must end in .safetensors')
     if arguments.seed < 0:

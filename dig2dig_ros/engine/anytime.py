@@ -9,10 +9,8 @@ from dig2dig_ros.settings import FusionSettings
 
 # Sampling steps of the rungs below the settings' own.
 STEPS = (100, 50, 25, 20, 15, 10, 7, 5, 3)
-# The timestep from which levels are denoised at half the size on the cheap rungs: that leaves the
-# detail as it is, and takes less time than half the resolution (docs/priors.md has its price).
-COARSE_FROM = 200
-# What such a level takes of a full one's time, with what is done around it (640x512, small).
+# What a level at half the size takes of a full one's time, with what is done around it
+# (640x512, small).
 COARSE_COST = 0.4
 # A longer schedule must fit with room to spare, or noise in the timing would switch to and fro.
 CLIMB_MARGIN = 0.85
@@ -26,7 +24,7 @@ def rungs(settings: FusionSettings) -> list[FusionSettings]:
     """The settings themselves, then ever cheaper ones.
 
     By quality for each millisecond: fewer sampling steps first, then none (one-pass), no noise
-    draws, coarse levels at half the size, and all at half the resolution.
+    draws, and all at half the resolution.
     """
     ladder = [settings]
     if settings.mode == 'sample':
@@ -35,8 +33,6 @@ def rungs(settings: FusionSettings) -> list[FusionSettings]:
         ladder.append(dataclasses.replace(settings, mode='one-pass'))
     if ladder[-1].draws > 1:
         ladder.append(dataclasses.replace(ladder[-1], draws=0))
-    if settings.coarse_from > COARSE_FROM:
-        ladder.append(dataclasses.replace(ladder[-1], coarse_from=COARSE_FROM))
     if settings.scale > 0.5:
         ladder.append(dataclasses.replace(ladder[-1], scale=0.5))
     return ladder

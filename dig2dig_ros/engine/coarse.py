@@ -1,4 +1,8 @@
-"""Coarse levels at half the size: c_hat of a high timestep is smooth, and costs a quarter."""
+"""Coarse levels at half the size: c_hat of a high timestep is smooth, and costs a quarter.
+
+Means over 2 x 2 pixels of an image go through a network that was taught what the prior makes of
+the whole image (`prior.halving`), at the level's own timestep.
+"""
 
 import math
 from collections.abc import Sequence

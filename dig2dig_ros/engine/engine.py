@@ -1,6 +1,7 @@
 """FusionEngine: images in, fused image and weight maps out."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from dig2dig_ros.engine.tiling import BoundedPrior
 from dig2dig_ros.engine.transfer import Stopwatch, Transfer
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
-from dig2dig_ros.settings import FusionSettings
+from dig2dig_ros.settings import TRAINING_TIMESTEPS, FusionSettings
 
 # A live camera has one size, and the anytime scale switches between a few settings.
 KEPT_PIPELINES = 8
@@ -31,7 +32,8 @@ class FusionEngine:
     Not thread-safe: one thread at a time may call `fuse`.
 
     Attributes:
-        settings: of the next frame; assign a changed copy to switch between frames.
+        settings: of the next frame; assign a changed copy to switch between frames. Without a
+            network for that (`Prior.halved`), no level is denoised at half the size.
         device: where it runs, such as `cpu` or `cuda:0`.
         precision: of the network, `fp32`, `bf16`, `fp16` or `int8`.
         prior_name: architecture of the prior.
@@ -42,11 +44,21 @@ class FusionEngine:
         self.device = str(device)
         self.precision = pick_precision(settings.precision, device, prior)
         self.prior_name = prior.kind
-        self.settings = settings
         self._device = device
         self._prior = BoundedPrior(prior.to_precision(DTYPES[self.precision]))
+        self.settings = settings
         self._transfer = Transfer(device)
         self._pipelines: dict[tuple, FusionPipeline] = {}
+
+    @property
+    def settings(self) -> FusionSettings:
+        """See the attributes."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: FusionSettings) -> None:
+        self._settings = settings if self._prior.halved else dataclasses.replace(
+            settings, coarse_from=TRAINING_TIMESTEPS)
 
     @classmethod
     def load(
@@ -63,16 +75,7 @@ class FusionEngine:
 
     def warm_up(self, height: int, width: int, source_count: int = 2) -> None:
         """Fuse an empty frame of that size, so that the first real one is not slow."""
-        pipeline = self._pipeline(self.settings, height, width)
-        size = (pipeline.size.height, pipeline.size.width)
-        batches = pipeline.level_batches((0,) * source_count)
-        if pipeline.reference_of(source_count) is not None:
-            # A noisy camera brings one image more, and nobody waits for it then.
-            batches += pipeline.level_batches((1,) + (0,) * (source_count - 1))
-        for batch in batches:
-            self._prior.specialise(*batch)
-        if pipeline.step_calls():
-            self._prior.specialise(1, *size)
+        self._pipeline(self.settings, height, width).specialise(source_count)
         self.fuse([np.zeros((height, width), np.uint8)] * source_count)
 
     def close(self) -> None:

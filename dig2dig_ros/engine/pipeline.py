@@ -25,7 +25,7 @@ from dig2dig_ros.engine.reference import (
 from dig2dig_ros.engine.resolution import WorkingSize
 from dig2dig_ros.engine.sampler import noised, sample
 from dig2dig_ros.engine.schedule import Schedule
-from dig2dig_ros.engine.sharpness import sharpened, sharpening_of
+from dig2dig_ros.engine.sharpness import Detail, sharpened, sharpening_of
 from dig2dig_ros.prior.base import Prior
 from dig2dig_ros.settings import FusionSettings
 
@@ -93,12 +93,22 @@ class FusionPipeline:
         levels = len(clean_ends) * draws * len(self.schedule.levels)
         return levels + sum(end > 0 for end in clean_ends)
 
-    def level_batches(self, clean_ends: Sequence[int]) -> list[tuple[int, int, int]]:
-        """The same as batches: images, height, width."""
-        images, size = self.level_calls(clean_ends), (self.size.height, self.size.width)
-        coarse = len(clean_ends) * max(1, self.settings.draws) * self.schedule.coarse
-        batches = [(coarse, *halved_size(*size, self._prior.multiple)), (images - coarse, *size)]
-        return [batch for batch in batches if batch[0]]
+    def specialise(self, source_count: int) -> None:
+        """Get the networks ready for the batches of a frame of so many sources."""
+        size, each = (self.size.height, self.size.width), max(1, self.settings.draws)
+        coarse = source_count * each * self.schedule.coarse
+        whole = self.level_calls((0,) * source_count) - coarse
+        if coarse:
+            halved = self._prior.halved
+            halved.specialise(coarse, *halved_size(*size, halved.multiple))
+        batches = {whole}
+        if self.reference_of(source_count) is not None:
+            # A noisy camera brings one image more, and nobody waits for it then.
+            batches |= {whole + noisy for noisy in range(1, source_count + 1)}
+        if self.step_calls():
+            batches.add(1)
+        for batch in sorted(batches - {0}):
+            self._prior.specialise(batch, *size)
 
     def step_calls(self, first: int = 0) -> int:
         """Images that `sample` gives the network, one after the other."""
@@ -141,8 +151,9 @@ class FusionPipeline:
         else:
             noise = [deviation(end) for end in clean_ends]
             if reference == VISIBLE:
-                sharpening = sharpening_of(clean, estimates[0], valid, INFRARED)
-                clean = self._sharpened(clean, estimates, sharpening)
+                detail = Detail.of(clean, estimates[0])
+                sharpening = sharpening_of(detail, valid, INFRARED)
+                clean = sharpened(clean, detail, sharpening, INFRARED)
             against = weigh_against(estimates, clean, noise, reference, valid, settings)
             weights, base = against.weights, against.base
             scales, bodies, lift = against.scales, against.bodies, against.lift
@@ -152,15 +163,10 @@ class FusionPipeline:
 
     def still(self, weighed: Weighed, sources: torch.Tensor) -> Weighed:
         """What a frame says whose clean sources, K x h x w, hardly differ from those weighed."""
-        return dataclasses.replace(weighed, clean=self._sharpened(
-            sources, weighed.estimates, weighed.sharpening))
-
-    def _sharpened(self, clean: torch.Tensor, estimates: torch.Tensor,
-                   sharpening: torch.Tensor) -> torch.Tensor:
-        if self.reference_of(len(clean)) != VISIBLE:
-            return clean
-        infrared = sharpened(clean[INFRARED], estimates[0, INFRARED], sharpening)
-        return torch.stack([infrared, clean[VISIBLE]])
+        if self.reference_of(len(sources)) == VISIBLE:
+            detail = Detail.of(sources, weighed.estimates[0])
+            sources = sharpened(sources, detail, weighed.sharpening, INFRARED)
+        return dataclasses.replace(weighed, clean=sources)
 
     def ladder(self, weighed: Weighed) -> torch.Tensor:
         """The one-pass fusion, h x w in [-1, 1]."""

@@ -42,7 +42,7 @@ GREATEST_SCALE = 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
 # The reference's head start, in mean gains of the frame, where it sees well.
-HEAD_START = 0.85
+HEAD_START = 1.3
 # Local mean, in grey levels from black, between which the head start grows; and the distance from
 # white over which it fades.
 DARK, LIT, GLARE = 5 * GREY, 40 * GREY, 30 * GREY

@@ -53,14 +53,9 @@ class Schedule:
 
 
 def _coarse(levels: tuple[int, ...], settings: FusionSettings) -> int:
+    if settings.draws:
+        return 0  # what denoises at half the size knows levels without noise
     return sum(level >= settings.coarse_from for level in levels)
-
-
-def halved_timestep(timestep: int) -> int:
-    """The timestep of an image at half the size: means over 2 x 2 pixels halve the noise."""
-    alpha_bar = alpha_bar_table()
-    deviations = ((1 - alpha_bar) / alpha_bar).sqrt()
-    return int((deviations - deviations[timestep] / 2).abs().argmin())
 
 
 def signal_and_noise(timestep: int) -> tuple[float, float]:

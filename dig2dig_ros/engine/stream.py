@@ -14,7 +14,6 @@ from dig2dig_ros.engine.frame import Frame
 from dig2dig_ros.engine.noise import deviation
 from dig2dig_ros.engine.pipeline import Weighed
 from dig2dig_ros.engine.result import FusionResult
-from dig2dig_ros.engine.schedule import Schedule
 from dig2dig_ros.settings import FusionSettings
 
 # A block has moved where the mean of some source over its 8 x 8 pixels changed by more than 4 of
@@ -179,8 +178,7 @@ def _same(first: torch.Tensor | None, second: torch.Tensor | None) -> bool:
 
 def describe(settings: FusionSettings) -> str:
     """One line on what settings run."""
-    scale = ', coarse levels halved' if Schedule.of(settings).coarse else ''
-    scale += f', scale {settings.scale:g}' if settings.scale < 1 else ''
+    scale = f', scale {settings.scale:g}' if settings.scale < 1 else ''
     if settings.mode == 'one-pass':
         return f'one-pass, {settings.levels} levels, {settings.draws} draws{scale}'
     return f'DIG-{settings.steps}, S = {settings.interval}, {settings.guidance}{scale}'

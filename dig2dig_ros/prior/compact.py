@@ -187,10 +187,12 @@ def preconditioning() -> torch.Tensor:
 class CompactPrior(Prior):
     """A compact network with its preconditioning."""
 
-    def __init__(self, network: CompactNetwork, ranges: Ranges | None = None):
+    def __init__(self, network: CompactNetwork, ranges: Ranges | None = None,
+                 halved: 'CompactPrior | None' = None):
         """Take a network.
 
         :param ranges: for int8, where they were measured.
+        :param halved: see `Prior.halved`.
         """
         super().__init__()
         self._ranges = ranges
@@ -199,6 +201,7 @@ class CompactPrior(Prior):
         self.kind = f'compact-{self.parameter_count / 1e6:.1f}M'
         self.multiple = network.architecture.multiple
         self.receptive_field = network.architecture.receptive_field
+        self.halved = halved
         self.register_buffer('levels', input_levels(), persistent=False)
         self.register_buffer('preconditioning', preconditioning(), persistent=False)
 
@@ -212,6 +215,8 @@ class CompactPrior(Prior):
     def to_precision(self, dtype: torch.dtype) -> 'CompactPrior':
         """Cast the network; its preconditioning and what surrounds it stay float32."""
         on_cpu = self.levels.device.type == 'cpu'
+        if self.halved:
+            self.halved.to_precision(self.halved.nearest_precision(dtype))
         if dtype == torch.int8:
             self._require_int8(on_cpu)
         self._parts = torch.bfloat16 if dtype == torch.int8 else dtype
@@ -223,6 +228,12 @@ class CompactPrior(Prior):
         else:
             self.network.to(dtype=dtype, memory_format=torch.channels_last)
         return self
+
+    def nearest_precision(self, dtype: torch.dtype) -> torch.dtype:
+        """The same; but for int8 without ranges what is fastest of the others."""
+        if dtype != torch.int8 or self._ranges is not None:
+            return dtype
+        return torch.bfloat16 if openvino_network.fast_bfloat16() else torch.float32
 
     def _require_int8(self, on_cpu: bool) -> None:
         if not on_cpu or not openvino_network.can_run(torch.int8):

@@ -175,16 +175,21 @@ class Trainer:
         clean, timesteps, noise = (drawn[self._share] for drawn in (clean, timesteps, noise))
         signal = self._alpha_bar[timesteps][:, None, None, None]
         noised = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+        missed = (self._estimate(noised, timesteps)
+                  - self._aim(clean, noised, timesteps)) / SIGMA_DATA
+        # EDM's weights, 1 / noise^2, but for the last few timesteps, where next to nothing is
+        # left to denoise and they would drown the rest.
+        weights = 1 / (self.prior.levels[timesteps, 0].square() + LEAST_NOISE ** 2)
+        return (weights * missed.square().mean((1, 2, 3))).mean()
+
+    def _estimate(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """x0_hat of the network in training, not clamped."""
         c_in, c_skip = self.prior.preconditioning[timesteps][:, :, None, None, None].unbind(1)
         levels = self.prior.levels[timesteps][:, :, None, None]
-        target = (self._aim(clean, noised, timesteps) - c_skip * noised) / SIGMA_DATA
         dtype = AUTOCAST[self.settings.precision]
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
             predicted = self._network(c_in * noised, levels)
-        errors = (predicted.float() - target).square().mean((1, 2, 3))
-        # EDM's weights, 1 / noise^2, but for the last few timesteps, where next to nothing is
-        # left to denoise and they would drown the rest.
-        return (errors / (levels[:, 0, 0, 0].square() + LEAST_NOISE ** 2)).mean()
+        return c_skip * noised + SIGMA_DATA * predicted.float()
 
     @torch.no_grad()
     def _follow(self) -> None:
