@@ -22,6 +22,7 @@ from dig2dig_ros.prior.compact import seeded
 from dig2dig_ros.prior.crops import CropSampler
 from dig2dig_ros.prior.halving import HalvedTrainer
 from dig2dig_ros.prior.training import TrainingSettings
+from dig2dig_ros.prior.unet import UNet, UNetArchitecture
 
 CPU = torch.device('cpu')
 DRAWS = 32
@@ -145,3 +146,9 @@ def test_the_command_teaches_one(tmp_path, capsys):
     assert '--crop is 48; it must be a multiple of 32' in capsys.readouterr().err
     assert main([*command, '--crop', '64', '--validate', str(images)]) == 2
     assert '--validate measures denoising' in capsys.readouterr().err
+    other = tmp_path / 'diffusion.pt'
+    torch.save(UNet(UNetArchitecture(
+        image_channels=3, base_channels=32, widths=(32, 64), blocks=1, attention=(False, True),
+        residual_resampling=True, scale_shift=True, learned_sigma=True)).state_dict(), other)
+    assert main([*command, '--crop', '64', '--halves', str(other)]) == 2
+    assert 'it must be a compact prior' in capsys.readouterr().err

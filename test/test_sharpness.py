@@ -9,13 +9,7 @@ import torch
 
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.engine import FusionEngine, FusionSettings, sharpness
-from dig2dig_ros.engine.sharpness import (
-    AIM,
-    GREATEST,
-    Detail,
-    sharpened,
-    sharpening_of,
-)
+from dig2dig_ros.engine.sharpness import AIM, GREATEST, Detail, sharpened, sharpening_of
 from dig2dig_ros.synthetic.street import StreetScene
 
 # Of a square of 4 x 4 pixels nothing is left by its mean; of squares of 4 x 4, everything.

@@ -50,8 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--size', choices=sorted(SIZES), default=default.size,
                         help='size of the network')
     parser.add_argument('--halves', type=Path, metavar='FILE',
-                        help='teach the network that denoises coarse levels of this prior at half '
-                             'the size; the engine takes it where --output is NAME.halved.'
+                        help='teach the network that denoises coarse levels of this compact prior '
+                             'at half the size; the engine takes it where --output is NAME.halved.'
                              'safetensors beside NAME.safetensors')
     parser.add_argument('--initial', type=Path, metavar='FILE',
                         help='start from the weights of this compact prior, not random ones')
@@ -100,7 +100,7 @@ def train(arguments: argparse.Namespace, team: Team) -> int:
     flat = [image for folder in images.values() for image in folder]
     sampler = CropSampler(flat, settings.crop, _device(arguments.device, team))
     if arguments.halves:
-        teacher = load_prior(arguments.halves, sampler.device).to_precision(torch.float32)
+        teacher = _teacher(arguments.halves, sampler.device)
         teacher.specialise(2 * settings.batch, settings.crop, settings.crop)
         trainer = HalvedTrainer(settings, sampler, teacher,
                                 _initial(arguments.initial, settings.size), team)
@@ -165,6 +165,14 @@ def _device(name: str, team: Team) -> torch.device:
     device = torch.device('cuda', number)
     torch.cuda.set_device(device)
     return device
+
+
+def _teacher(path: Path, device: torch.device) -> CompactPrior:
+    prior = load_prior(path, device)
+    if not isinstance(prior, CompactPrior):
+        raise InputError(f'--halves is a {prior.kind}; it must be a compact prior, the only kind '
+                         'that the engine gives such a network')
+    return prior.to_precision(torch.float32)
 
 
 def _initial(path: Path | None, size: str) -> CompactPrior | None:

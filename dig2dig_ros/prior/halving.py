@@ -1,7 +1,7 @@
 """Training of the network that denoises a prior's coarse levels at half the size.
 
 What a prior makes of a picture at a high timestep is smooth: from means over 2 x 2 pixels, in a
-quarter of the time, a network of the same family gives it to 45 dB and more (docs/priors.md). It
+quarter of the time, a network of the same family gives it to 46 dB (docs/priors.md). It
 learns from the prior alone: of a picture, some with the noise of a camera, what the prior makes of
 x_t on average over its noise, which would take many calls of it.
 """
