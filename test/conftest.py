@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bytecode_cache  # noqa: F401
 import hypothesis
 import pytest
 import torch
