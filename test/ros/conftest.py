@@ -1,10 +1,17 @@
 """What the tests of nodes share: a bench on a ROS domain of its own, and the mark `dds`."""
 
+import os
+
 import pytest
 from live import bench
-from processes import own_domain
+from processes import FAST_DISCOVERY, own_domain
+
+from dig2dig_ros.ros.fast_dds import FAST_DDS_2, FAST_DDS_3, profile_variable
 
 OVER_DDS = {'live', 'live_module', 'domain'}
+# Read once, when a process makes its first node.
+if not {FAST_DDS_2, FAST_DDS_3} & os.environ.keys():
+    os.environ[profile_variable()] = FAST_DISCOVERY
 
 
 def pytest_collection_modifyitems(items):
