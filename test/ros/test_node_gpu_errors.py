@@ -127,7 +127,7 @@ def publish_until(live, condition, what):
 
 
 def test_a_node_recovers_from_cuda_errors(live):
-    start(live, '--on-gpu', '--cuda-errors', '3', '--fail-loads', '3', '--first-wait-s', '0.3')
+    start(live, '--on-gpu', '--cuda-errors', '3', '--fail-loads', '3', '--first-wait-s', '0.1')
     publish_until(live, lambda: live.levels.get(FUSION) == 2, 'the error')
     assert live.messages[FUSION].startswith(
         'the GPU failed: RuntimeError: CUDA error: an illegal memory access was encountered; '

@@ -110,6 +110,7 @@ def test_two_instances_and_remapped_cameras(live):
                    '-r', f'infrared/image_raw:=/{side}_cam/thermal/image',
                    '-r', 'visible/image_raw:=colour/image_rect')
         live.listen(f'{side}/fused/image')
+    for side in ('left', 'right'):
         live.wait_until_active(f'{side}/fusion_node')
 
     def publish(side, seconds):

@@ -15,6 +15,7 @@ from rosgraph_msgs.msg import Clock
 
 from dig2dig_ros.bag import messages
 from dig2dig_ros.bag.storage import TYPES, create_bag
+from dig2dig_ros.cli import main
 
 TOPICS = ('/infrared/image_raw', '/visible/image_raw')
 REPLAY = [sys.executable, '-m', 'dig2dig_ros.cli', 'replay']
@@ -118,14 +119,19 @@ def test_topics_can_be_chosen(live, bag):
 
 @pytest.mark.parametrize(('options', 'message'), [
     (['--topics', '/nothing'], 'no topic /nothing; it has /clock, /infrared/image_raw'),
-    (['--topics', '/own'], 'no message that could be played'),
-    (['--rate', '0'], '--rate is 0'),
-    (['--rate', 'nan'], '--rate is nan')])
-def test_wrong_options_exit_with_2_and_a_reason(live, bag, options, message):
+    (['--topics', '/own'], 'no message that could be played')])
+def test_wrong_topics_exit_with_2_and_a_reason(live, bag, options, message):
     process = live.start(*REPLAY, str(bag), *options)
     assert process.wait() == 2
     assert message in process.log
     assert 'Traceback' not in process.log
+
+
+@pytest.mark.parametrize('rate', ['0', 'nan'])
+def test_a_wrong_rate_is_refused_before_the_bag_is_read(capsys, rate):
+    assert main(['replay', 'no/such/bag', '--rate', rate]) == 2
+    assert capsys.readouterr().err == (
+        f'dig2dig replay: error: --rate is {rate}; it must be above 0\n')
 
 
 def test_space_pauses_where_there_is_a_terminal(live, bag):
