@@ -27,6 +27,12 @@ def lepton(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
+def least(tmp_path_factory):
+    """Options that name six of the views, the least that are taken."""
+    return recorded(tmp_path_factory.mktemp('least'), lepton_views()[:6])[1]
+
+
+@pytest.fixture(scope='module')
 def calibrated(lepton, tmp_path_factory):
     """The command's output for them, one view being spoilt."""
     folder = tmp_path_factory.mktemp('out')
@@ -154,11 +160,11 @@ def test_mirrored_images_are_named(tmp_path):
 @pytest.mark.parametrize(('change', 'complaint'), [
     (['--size', '5x4'], 'at least 6x'), (['--size', '7'], 'columns x rows'),
     (['--square', '-1'], 'metres'), (['--target', 'charuco', '--size', '9x9'], 'charuco in 0')])
-def test_wrong_options_write_nothing(lepton, tmp_path, capsys, change, complaint):
+def test_wrong_options_write_nothing(least, tmp_path, capsys, change, complaint):
     options = {'--target': 'chessboard', '--size': '6x4', '--square': '0.055'}
     options |= dict(zip(change[::2], change[1::2], strict=True))
     out = tmp_path / 'rig'
-    code = main(['calibrate', *lepton[1], '--output', str(out),
+    code = main(['calibrate', *least, '--output', str(out),
                  *[text for pair in options.items() for text in pair]])
     assert code == 2
     assert complaint in capsys.readouterr().err

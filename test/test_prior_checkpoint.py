@@ -2,13 +2,12 @@
 
 import os
 import pickle
-import subprocess
-import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dig2dig_ros.cli import main
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.architecture import Architecture
@@ -208,11 +207,9 @@ def test_hostile_tensor_shapes_and_names(tmp_path, unet_state, name):
         refusal(tmp_path / 'hostile.pt')
 
 
-def test_the_command_line_says_it_in_one_line(tmp_path):
-    missing = tmp_path / 'absent.pt'
-    finished = subprocess.run(
-        [sys.executable, '-m', 'dig2dig_ros.cli', 'benchmark', '--checkpoint', missing,
-         '--device', 'cpu', '--frames', '1', '--size', '64x64'], capture_output=True, text=True)
-    assert finished.returncode == 2
-    assert finished.stderr.count('\n') == 1
-    assert 'absent.pt: no such file' in finished.stderr
+def test_the_command_line_says_it_in_one_line(tmp_path, capfd):
+    assert main(['benchmark', '--checkpoint', str(tmp_path / 'absent.pt'), '--device', 'cpu',
+                 '--frames', '1', '--size', '64x64']) == 2
+    error = capfd.readouterr().err
+    assert error.count('\n') == 1
+    assert 'absent.pt: no such file' in error
