@@ -94,9 +94,8 @@ def _shifted(image: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> 
     if image.is_cuda or shift.numel() % SPREAD:
         return factor * image + shift[..., None]
     ones = torch.eye(SPREAD).repeat_interleave(3, dim=1)
-    return torch.addmm(
-        image.float().view(-1, 3 * SPREAD), shift.reshape(-1, SPREAD), ones,
-        beta=float(factor)).view(image.shape)
+    rows = image.to(torch.float32, copy=True).view(-1, 3 * SPREAD)
+    return rows.addmm_(shift.reshape(-1, SPREAD), ones, beta=float(factor)).view(image.shape)
 
 
 def _quiet(chroma: torch.Tensor, clean: torch.Tensor, level: float) -> torch.Tensor:

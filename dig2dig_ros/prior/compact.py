@@ -219,8 +219,12 @@ class CompactPrior(Prior):
             self.halved.to_precision(self.halved.nearest_precision(dtype))
         if dtype == torch.int8:
             self._require_int8(on_cpu)
-        self._parts = torch.bfloat16 if dtype == torch.int8 else dtype
-        if dtype != torch.float32:
+        self._parts = dtype
+        if dtype == torch.int8:
+            # What int8 leaves in float.
+            fast = openvino_network.fast_bfloat16()
+            self._parts = torch.bfloat16 if fast else torch.float32
+        if self._parts != torch.float32:
             self.network.take_parts()
         if on_cpu and openvino_network.can_run(dtype):
             self.network = openvino_network.OpenVinoNetwork(self.network, dtype, self._ranges)
