@@ -6,11 +6,15 @@ DATA has labelled/{MSRS,LLVIP_small}/{ir,vi,labels}, detector/{yolox_nano,yolov8
 dev_pairs/*/{ir,vi}, of whose hot regions it tells how much contrast the fused image keeps.
 Prints, for each noise of --noise, AP50 by detector, set and class, and the mean over detectors of
 the mean of person (over the sets) and car, for the fused image (by the options of the engine),
-each camera, pixelwise mean and maximum, and late fusion (the detector run on both cameras).
+each camera, pixelwise mean and maximum, and late fusion (the detector run on both cameras). With
+--framings also the mean over four framings of the same pictures (mirrored, and without a few rows
+and columns): a cell of 48 cars moves by 0.03 from one to the next.
 Writes detection.json under --work, and pictures with boxes and labels to look at.
 """
 
 import argparse
+import functools
+import hashlib
 import sys
 import time
 from collections.abc import Mapping
@@ -23,12 +27,15 @@ from tqdm import tqdm
 from dig2dig_ros.commands.engine_options import add_engine_options, settings_from
 from dig2dig_ros.detection.drawing import draw
 from dig2dig_ros.engine import FusionEngine
+from dig2dig_ros.evaluation.detection.framing import FRAMINGS
 from dig2dig_ros.evaluation.detection.labelled_sets import (
     NAMES,
     SETS,
     Fuse,
+    Row,
     detection_rows,
     load_detectors,
+    mean_rows,
     table,
 )
 from dig2dig_ros.evaluation.detection.truth import Truth, read_truth
@@ -56,35 +63,62 @@ def main() -> int:
     parser.add_argument('--noise', action='append', metavar='VISIBLE,INFRARED',
                         help=f'grey levels; several times (default: {" ".join(NOISES)})')
     parser.add_argument('--noise-model', choices=MODELS, default='gaussian')
+    parser.add_argument('--framings', action='store_true',
+                        help=f'mean over {len(FRAMINGS)} framings, too')
     parser.add_argument('--no-pictures', action='store_true')
     parser.add_argument('--threads', type=int, default=1, help='of the detectors')
     add_engine_options(parser)
     arguments = parser.parse_args()
     detectors = load_detectors(arguments.data, arguments.work, arguments.threads)
     engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
-    document = {}
+    document, framed = {}, {}
 
+    @by_content
     def fuse(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray:
         return engine.fuse([infrared, visible]).image
 
     for text in arguments.noise or NOISES:
         noise, start = CameraNoise.parse(text, arguments.noise_model), time.perf_counter()
-        rows = detection_rows(arguments.data, fuse, noise, every=QUICK if arguments.quick else 1,
-                              detectors=detectors, progress=lambda pairs: tqdm(
-                                  pairs, unit='pair', disable=None))
-        print(f'== noise {text} ({time.perf_counter() - start:.0f} s)\n{align(table(rows))}',
+        measure = functools.partial(
+            detection_rows, arguments.data, fuse, noise, every=QUICK if arguments.quick else 1,
+            detectors=detectors, progress=lambda pairs: tqdm(pairs, unit='pair', disable=None))
+        rows = [measure(framing=framing)
+                for framing in (FRAMINGS if arguments.framings else FRAMINGS[:1])]
+        print(f'== noise {text} ({time.perf_counter() - start:.0f} s)\n{align(table(rows[0]))}',
               flush=True)
-        document[text] = {view: {'mean': row.mean, 'cells': {
-            ' '.join(cell): value for cell, value in row.cells.items()}}
-            for view, row in rows.items()}
+        document[text] = as_json(rows[0])
+        if arguments.framings:
+            print(f'mean of {len(FRAMINGS)} framings\n{align(table(mean_rows(rows)))}', flush=True)
+            framed[text] = {'mean': as_json(mean_rows(rows)), 'each': [*map(as_json, rows)]}
         if not arguments.no_pictures:
             pictures(arguments.data, fuse, noise, detectors, arguments.work / 'pictures' / text)
     kept = kept_contrasts(arguments.data, fuse)
     print(f'hot regions keep {np.median(kept):.2f} of their contrast (median of {len(kept)})')
     write_json(arguments.work / 'detection.json', {
         'noise_model': arguments.noise_model, 'quick': arguments.quick, 'noise': document,
+        'framings': framed,
         'hot_contrast': {'median': float(np.median(kept)), 'regions': len(kept)}})
     return 0
+
+
+def by_content(fuse: Fuse) -> Fuse:
+    """The same, but what was fused once is not fused again."""
+    kept = {}
+
+    def remembered(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray:
+        key = hashlib.sha1(infrared.tobytes() + visible.tobytes()).digest()
+        if key not in kept:
+            kept[key] = fuse(infrared, visible)
+        return kept[key]
+
+    return remembered
+
+
+def as_json(rows: Mapping[str, Row]) -> dict:
+    """Mean and cells of every view."""
+    return {view: {'mean': row.mean, 'cells': {
+        ' '.join(cell): value for cell, value in row.cells.items()}}
+        for view, row in rows.items()}
 
 
 def kept_contrasts(data: Path, fuse: Fuse) -> list[float]:

@@ -10,6 +10,7 @@ from dig2dig_ros.cli import main
 from dig2dig_ros.detection.detections import Detections
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.detection.average_precision import average_precision
+from dig2dig_ros.evaluation.detection.framing import Framing
 from dig2dig_ros.evaluation.detection.labelled_sets import mean_row
 from dig2dig_ros.evaluation.detection.truth import Truth, label_names, read_truth
 from dig2dig_ros.evaluation.detection.views import camera_pictures
@@ -42,6 +43,23 @@ def test_truth_of_label_files(tmp_path):
     assert truths['a'].names == ('person', 'car')
     assert truths['a'].boxes == pytest.approx(np.array([[0.4, 0.3, 0.2, 0.4], [0, 0, 0.2, 0.2]]))
     assert len(truths['b'].boxes) == 0
+
+
+def test_objects_stay_where_they_are_in_another_framing():
+    picture = np.zeros((60, 100), np.uint8)
+    picture[20:30, 10:40] = 200
+    picture[:5] = 50
+    truth = Truth(np.array([[0.1, 20 / 60, 0.3, 10 / 60], [0, 0, 1, 5 / 60]]), ('car', 'person'))
+    framing = Framing(mirrored=True, cut=(20, 5, 0, 10))
+    framed, found = framing.picture(picture), framing.truth(truth, 100, 60)
+    assert framed.shape == (45, 80)
+    assert found.names == ('car',)  # of the person nothing is left
+    x, y, width, height = (found.boxes[0] * [80, 45, 80, 45]).round(6)
+    assert (x, y, width, height) == (60, 15, 20, 10)
+    assert (framed[15:25, 60:80] == 200).all()
+    assert framed.sum() == 200 * 20 * 10
+    np.testing.assert_array_equal(Framing().picture(picture), picture)
+    np.testing.assert_allclose(Framing().truth(truth, 100, 60).boxes, truth.boxes)
 
 
 def test_label_names():

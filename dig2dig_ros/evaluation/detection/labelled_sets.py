@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dig2dig_ros.evaluation.detection.framing import WHOLE, Framing
 from dig2dig_ros.evaluation.detection.score import ViewScores
 from dig2dig_ros.evaluation.detection.truth import LABEL_NAMES, label_names, read_truth
 from dig2dig_ros.evaluation.detection.views import Observer, observers
@@ -36,7 +37,7 @@ class Row:
 def detection_rows(data: Path, fuse: Fuse | None = None, noise: CameraNoise | None = None,
                    work: Path | None = None, every: int = 1, threads: int = 1,
                    detectors: Mapping[str, Observer] | None = None,
-                   progress: Callable = iter) -> dict[str, Row]:
+                   progress: Callable = iter, framing: Framing = WHOLE) -> dict[str, Row]:
     """AP50 of fused, infrared, visible, mean, maximum and late on the labelled pairs.
 
     :param data: has labelled/{MSRS,LLVIP_small}/{ir,vi,labels} and detector/.
@@ -48,6 +49,7 @@ def detection_rows(data: Path, fuse: Fuse | None = None, noise: CameraNoise | No
     :param threads: of the detectors.
     :param detectors: loaded already, by `observers`, where this is called again and again.
     :param progress: wraps the loop over the pairs of a set, as tqdm does.
+    :param framing: of the pictures that detectors are shown; the whole ones are fused.
     :raises InputError: where a file of the data is missing.
     """
     detectors = detectors or load_detectors(data, work, threads)
@@ -62,8 +64,9 @@ def detection_rows(data: Path, fuse: Fuse | None = None, noise: CameraNoise | No
             infrared, visible = (to_8_bit(read_image(path)) for path in paths)
             if noise:
                 infrared, visible = noise.apply(stem, infrared, visible)
-            fused = {'fused': fuse(infrared, visible)} if fuse else {}
-            scores.add(stem, infrared, visible, fused)
+            fused = {'fused': framing.picture(fuse(infrared, visible))} if fuse else {}
+            truths[stem] = framing.truth(truths[stem], visible.shape[1], visible.shape[0])
+            scores.add(stem, framing.picture(infrared), framing.picture(visible), fused)
         found[name] = scores.scores()
     return {view: mean_row(view, found, list(detectors)) for view in found[SETS[0]]}
 
@@ -85,6 +88,14 @@ def mean_row(view: str, found: Mapping[str, Mapping], detectors: Sequence[str]) 
     means = [np.mean([np.mean([cells[detector, name, kind] for name, one in CELLS if one == kind])
                       for kind in ('person', 'car')]) for detector in detectors]
     return Row(cells, float(np.mean(means)))
+
+
+def mean_rows(rows: Sequence[Mapping[str, Row]]) -> dict[str, Row]:
+    """Means over several measurements of the same views."""
+    return {view: Row({cell: float(np.mean([each[view].cells[cell] for each in rows]))
+                       for cell in rows[0][view].cells},
+                      float(np.mean([each[view].mean for each in rows])))
+            for view in rows[0]}
 
 
 def table(rows: Mapping[str, Row]) -> list[list[str]]:
