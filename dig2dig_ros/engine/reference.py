@@ -41,11 +41,9 @@ INFRARED, VISIBLE = 0, 1
 GREATEST_SCALE = 3.0
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
-# The reference's head start, in mean gains of the frame, where it sees well.
-HEAD_START = 1.3
-# Local mean, in grey levels from black, between which the head start grows; and the distance from
-# white over which it fades.
-DARK, LIT, GLARE = 5 * GREY, 40 * GREY, 30 * GREY
+# The reference's head start, in mean gains of the frame, and the distance from white over which
+# it fades.
+HEAD_START, GLARE = 1.3, 30 * GREY
 # Windows of the local mean, as a share of the frame's height.
 NEIGHBOURHOOD = 1 / 12
 # A source whose coarsest level varies less over the frame than the first sees nothing, from the
@@ -127,8 +125,10 @@ def weigh_against(
 
 def _both(own: torch.Tensor, reference: int) -> torch.Tensor:
     """Weights of both sources from the reference's: E x h x w to E x 2 x h x w."""
-    pair = (own, 1 - own) if reference == 0 else (1 - own, own)
-    return torch.stack(pair, dim=1)
+    pairs = own.new_empty(len(own), 2, *own.shape[1:])
+    pairs[:, reference] = own
+    torch.sub(1, own, out=pairs[:, 1 - reference])
+    return pairs
 
 
 def _sight(
@@ -206,8 +206,8 @@ def reference_weights(
     own = gain[:, reference]
     against = gain[:, other] * novel * scales[:, other, None, None] ** (2 * SCALE_SHARE)
     unit = ((own.abs() + against.abs()).mean(dim=(-2, -1), keepdim=True) / 2).clamp_min(1e-12)
-    lead = rise(exposure + 1, DARK, LIT) * ((1 - exposure) / GLARE).clamp(0, 1)
-    share = torch.sigmoid((own - against + HEAD_START * lead * unit) / (temperature * unit))
+    lead = HEAD_START * ((1 - exposure) / GLARE).clamp(0, 1)
+    share = torch.sigmoid((own - against + lead * unit) / (temperature * unit))
     # Neither is nothing: the one may be all that is valid at a pixel.
     share = share.clamp(1e-6, 1 - 1e-6)
     seen = share * sight[reference]
