@@ -73,15 +73,16 @@ def main() -> int:
     engine = FusionEngine.load(arguments.checkpoint, arguments.device, settings_from(arguments))
     document, framed = {}, {}
 
-    @by_content
     def fuse(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray:
         return engine.fuse([infrared, visible]).image
 
     for text in arguments.noise or NOISES:
         noise, start = CameraNoise.parse(text, arguments.noise_model), time.perf_counter()
+        remembered = by_content(fuse)
         measure = functools.partial(
-            detection_rows, arguments.data, fuse, noise, every=QUICK if arguments.quick else 1,
-            detectors=detectors, progress=lambda pairs: tqdm(pairs, unit='pair', disable=None))
+            detection_rows, arguments.data, remembered, noise,
+            every=QUICK if arguments.quick else 1, detectors=detectors,
+            progress=lambda pairs: tqdm(pairs, unit='pair', disable=None))
         rows = [measure(framing=framing)
                 for framing in (FRAMINGS if arguments.framings else FRAMINGS[:1])]
         print(f'== noise {text} ({time.perf_counter() - start:.0f} s)\n{align(table(rows[0]))}',
@@ -91,7 +92,8 @@ def main() -> int:
             print(f'mean of {len(FRAMINGS)} framings\n{align(table(mean_rows(rows)))}', flush=True)
             framed[text] = {'mean': as_json(mean_rows(rows)), 'each': [*map(as_json, rows)]}
         if not arguments.no_pictures:
-            pictures(arguments.data, fuse, noise, detectors, arguments.work / 'pictures' / text)
+            pictures(arguments.data, remembered, noise, detectors,
+                     arguments.work / 'pictures' / text)
     kept = kept_contrasts(arguments.data, fuse)
     print(f'hot regions keep {np.median(kept):.2f} of their contrast (median of {len(kept)})')
     write_json(arguments.work / 'detection.json', {

@@ -11,7 +11,7 @@ from dig2dig_ros.detection.detections import Detections
 from dig2dig_ros.errors import InputError
 from dig2dig_ros.evaluation.detection.average_precision import average_precision
 from dig2dig_ros.evaluation.detection.framing import Framing
-from dig2dig_ros.evaluation.detection.labelled_sets import mean_row
+from dig2dig_ros.evaluation.detection.labelled_sets import Row, mean_row, mean_rows
 from dig2dig_ros.evaluation.detection.truth import Truth, label_names, read_truth
 from dig2dig_ros.evaluation.detection.views import camera_pictures
 from dig2dig_ros.evaluation.noise import CameraNoise
@@ -173,3 +173,9 @@ def test_the_mean_of_the_labelled_sets():
     assert row.mean == pytest.approx(((0.3 + 0.8) / 2 + (0.5 + 0.6) / 2) / 2)
     assert row.cells['b', 'LLVIP_small', 'person'] == 0.6
     assert len(row.cells) == 6
+
+
+def test_the_mean_over_framings():
+    cell = ('a.onnx', 'MSRS', 'car')
+    rows = [{'fused': Row({cell: ap50}, ap50 / 2)} for ap50 in (0.75, 0.25)]
+    assert mean_rows(rows) == {'fused': Row({cell: 0.5}, 0.25)}

@@ -219,11 +219,7 @@ class CompactPrior(Prior):
             self.halved.to_precision(self.halved.nearest_precision(dtype))
         if dtype == torch.int8:
             self._require_int8(on_cpu)
-        self._parts = dtype
-        if dtype == torch.int8:
-            # What int8 leaves in float.
-            fast = openvino_network.fast_bfloat16()
-            self._parts = torch.bfloat16 if fast else torch.float32
+        self._parts = openvino_network.fast_float() if dtype == torch.int8 else dtype
         if self._parts != torch.float32:
             self.network.take_parts()
         if on_cpu and openvino_network.can_run(dtype):
@@ -237,7 +233,7 @@ class CompactPrior(Prior):
         """The same; but for int8 without ranges what is fastest of the others."""
         if dtype != torch.int8 or self._ranges is not None:
             return dtype
-        return torch.bfloat16 if openvino_network.fast_bfloat16() else torch.float32
+        return openvino_network.fast_float()
 
     def _require_int8(self, on_cpu: bool) -> None:
         if not on_cpu or not openvino_network.can_run(torch.int8):
