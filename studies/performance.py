@@ -1,12 +1,14 @@
 """Measure every row of docs/performance.md on this machine.
 
-    python studies/performance.py
+    python studies/performance.py [--only PART]
 
 Runs `dig2dig benchmark` twice for each row, keeps the run with the lower median, writes
 studies/performance/ROW.json, and fills in the tables of docs/performance.md. Takes ten minutes on
-two cores; nothing else should run.
+two cores; nothing else should run. With `--only one-pass`, rows whose names have that part: the
+reports of the others stand.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -61,18 +63,21 @@ importlib.util.find_spec = lambda name, *package: (
 
 def main() -> int:
     """Measure, and write it down."""
-    tables = {'live': live(), 'shared': shared()}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--only', default='', metavar='PART', help='of the names of rows')
+    part = parser.parse_args().only
+    tables = {'live': live(part), 'shared': shared(part)}
     page = DOCS / 'performance.md'
     for name, table in tables.items():
         page.write_text(fill(page.read_text(), name, table))
     return 0
 
 
-def live() -> str:
+def live(part: str) -> str:
     """The embedded priors on free cores, as Markdown."""
     rows = []
     for name, (what, options) in LIVE.items():
-        found = measure(name, options)
+        found = report(part, name, options)
         if found['latency_budget_ms']:
             what += f' (it ran {found["running"]})'
         stages = ' / '.join(f'{ms:.0f}' for ms in found['stages_ms'].values())
@@ -82,20 +87,25 @@ def live() -> str:
                            'upload / DIG / sampling / download ms', 'MB'), rows)
 
 
-def shared() -> str:
+def shared(part: str) -> str:
     """OpenVINO and torch, with both cores free and beside a busy process, as Markdown."""
     rows = []
     for name, (what, options) in SHARED.items():
         for prefix, runtime, before in ('', 'OpenVINO', ''), ('torch-', 'torch', WITHOUT_OPENVINO):
-            free = measure(prefix + name, options, before) if before else read(name)
+            free = report(part, prefix + name, options, before) if before else read(name)
             with subprocess.Popen([sys.executable, '-c', 'while True: pass']) as busy:
                 try:
-                    loaded = measure(f'busy-{prefix}{name}', options, before)
+                    loaded = report(part, f'busy-{prefix}{name}', options, before)
                 finally:
                     busy.kill()
             rows.append((f'{what}, {runtime}', percentiles(free), percentiles(loaded)))
     return markdown_table(
         (f'small, {SIZES[0]}', 'cores free, p50 / p90 / p99 ms', 'one busy process'), rows)
+
+
+def report(part: str, name: str, options: tuple[str, ...], before: str = '') -> dict:
+    """A row whose name has a part, measured; of any other what was measured before."""
+    return measure(name, options, before) if part in name else read(name)
 
 
 def measure(name: str, options: tuple[str, ...], before: str = '') -> dict:

@@ -5,8 +5,7 @@
 
 Calibrates on crops of the images and of rendered streets, at all timesteps, half of them noised
 and half as the one-pass fusion gives them to the network, and writes NAME.int8.safetensors beside
-each weights file. A network for halved levels beside it gets its own, from crops of half the size
-without noise. Then compares with float32 on the development pairs, DATA/dev_pairs: the
+each weights file. Then compares with float32 on the development pairs, DATA/dev_pairs: the
 network's estimate at each level, the fused picture and the weight maps; writes
 studies/quantise.json.
 
@@ -39,17 +38,15 @@ from tqdm import tqdm
 
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.engine import FusionEngine, FusionSettings
-from dig2dig_ros.engine.coarse import halved
 from dig2dig_ros.images import match_folders, read_image, to_8_bit
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.architecture import Architecture
-from dig2dig_ros.prior.checkpoint import EMBEDDED, halved_path
+from dig2dig_ros.prior.checkpoint import EMBEDDED
 from dig2dig_ros.prior.compact import in_parts, input_levels, preconditioning
 from dig2dig_ros.prior.image_folders import load_folders
 from dig2dig_ros.prior.noise_schedule import alpha_bar_table
 from dig2dig_ros.prior.openvino_graph import build
 from dig2dig_ros.prior.quantisation import LayerRanges, Ranges, ranges_path, write_ranges
-from dig2dig_ros.settings import HALVED_FROM
 from dig2dig_ros.synthetic.street import StreetScene
 
 HERE = Path(__file__).parent
@@ -79,13 +76,10 @@ def main() -> int:
     pool = [image for found in images.values() for image in found]
     report = {}
     for path in arguments.weights:
-        for one, halves in (path, False), (halved_path(path), True):
-            if one.is_file():
-                ranges_path(one).unlink(missing_ok=True)
-                ranges = quantise(one, calibration(pool, arguments.samples, halves))
-                written = write_ranges(one, ranges, recipe)
-                print(f'{written}: {len(ranges)} layers, {written.stat().st_size} bytes',
-                      flush=True)
+        ranges_path(path).unlink(missing_ok=True)
+        ranges = quantise(path, calibration(pool, arguments.samples))
+        written = write_ranges(path, ranges, recipe)
+        print(f'{written}: {len(ranges)} layers, {written.stat().st_size} bytes', flush=True)
         if arguments.check:
             report[path.stem] = recipe | check(path, arguments.check / 'dev_pairs')
             print(json.dumps(report[path.stem], indent=1), flush=True)
@@ -109,13 +103,10 @@ def noised(image: np.ndarray, timestep: int, noise: float, seed: int) -> torch.T
     return alpha_bar ** 0.5 * clean + noise * (1 - alpha_bar) ** 0.5 * drawn
 
 
-def calibration(pool: list[np.ndarray], count: int, halves: bool) -> list[dict[str, np.ndarray]]:
-    """Inputs of the network, as the engine makes them; timesteps evenly up to 999.
-
-    :param halves: for the network of halved levels.
-    """
+def calibration(pool: list[np.ndarray], count: int) -> list[dict[str, np.ndarray]]:
+    """Inputs of the network, as the engine makes them; timesteps evenly from 1 to 999."""
     random = np.random.default_rng(0)
-    timesteps = np.linspace(HALVED_FROM if halves else 1, 999, count).round().astype(int)
+    timesteps = np.linspace(1, 999, count).round().astype(int)
     samples = []
     for index, timestep in enumerate(timesteps):
         image = pool[random.integers(len(pool))]
@@ -123,10 +114,7 @@ def calibration(pool: list[np.ndarray], count: int, halves: bool) -> list[dict[s
         crop = image[top:top + CROP, left:left + CROP]
         if random.random() < 0.2:
             crop = 255 - crop
-        scaled = preconditioning()[timestep, 0] * noised(
-            crop, timestep, 0 if halves else index % 2, index)
-        if halves:
-            scaled = halved(scaled[0], 1)[None]
+        scaled = preconditioning()[timestep, 0] * noised(crop, timestep, index % 2, index)
         samples.append({
             'scaled': in_parts(scaled, torch.bfloat16).numpy(),
             'levels': in_parts(input_levels()[timestep][None, :, None, None],

@@ -48,13 +48,13 @@ def test_same_seed_same_picture_other_seed_another(smoothing_prior, scene, guida
     assert not np.array_equal(first, engine.fuse(scene).image)
 
 
-@pytest.mark.parametrize('halves', [False, True])
+@pytest.mark.parametrize('coarse', [False, True])
 @pytest.mark.parametrize('size', [(1, 1), (7, 9), (33, 50), (96, 127)])
-def test_any_size_goes_in_and_comes_out(smoothing_prior, scene, size, halves):
-    smoothing_prior.halved = type(smoothing_prior)() if halves else None
+def test_any_size_goes_in_and_comes_out(smoothing_prior, scene, size, coarse):
+    smoothing_prior.coarse = type(smoothing_prior)() if coarse else None
     cropped = [image[:size[0], :size[1]] for image in scene]
     result = engine_of(smoothing_prior, steps=3, interval=3).fuse(cropped)
-    assert smoothing_prior.calls == (3 if halves else 5)
+    assert smoothing_prior.calls == (3 if coarse else 5)
     assert result.image.shape[:2] == size
     assert result.weights.shape[1:] == size
 

@@ -50,19 +50,19 @@ def test_a_noisy_source_ends_at_its_own_timestep_in_the_same_batch(smoothing_pri
     assert not torch.equal(estimates[1, 0], clean[0])
 
 
-def test_coarse_levels_are_denoised_at_half_the_size_by_a_network_of_their_own(
+def test_coarse_levels_are_denoised_at_a_quarter_by_a_network_of_their_own(
         smoothing_prior, sources):
-    smoothing_prior.halved = type(smoothing_prior)()
+    smoothing_prior.coarse = type(smoothing_prior)()
     estimates, _ = denoise_levels(smoothing_prior, sources, (400, 100), None, (), coarse=1)
-    assert smoothing_prior.halved.batches == [[400, 400, 400]]
+    assert smoothing_prior.coarse.batches == [[400, 400, 400]]
     assert smoothing_prior.batches == [[100, 100, 100]]
     whole, _ = denoise_levels(smoothing_prior, sources, (400, 100), None)
     assert torch.equal(estimates[1], whole[1])
-    # 24 x 32 pixels are 12 x 16, and to the multiple of the prior 16 x 16.
-    squares = sources[2].reshape(12, 2, 16, 2).mean(dim=(1, 3))
-    padded = torch.cat([squares, squares[-1:].expand(4, -1)])
+    # 24 x 32 pixels are 6 x 8, and to the multiple of the prior 8 x 8.
+    squares = sources[2].reshape(6, 4, 8, 4).mean(dim=(1, 3))
+    padded = functional.pad(squares[None], (0, 0, 0, 2), mode='replicate')[0]
     expected = functional.interpolate(
-        box_mean(padded, 5)[None, None, :12], (24, 32), mode='bilinear')[0, 0]
+        box_mean(padded, 5)[None, None, :6, :8], (24, 32), mode='bilinear')[0, 0]
     torch.testing.assert_close(estimates[0, 2], expected)
 
 

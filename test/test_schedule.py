@@ -17,11 +17,11 @@ def test_alpha_bar_is_guided_diffusions_linear_schedule():
 
 
 @pytest.mark.parametrize(('coarse_from', 'draws', 'coarse'), [
-    (200, 0, 2), (225, 0, 2), (226, 0, 1), (1000, 0, 0), (200, 1, 0)])
+    (400, 0, 2), (450, 0, 2), (451, 0, 1), (1000, 0, 0), (400, 1, 0)])
 def test_levels_from_a_timestep_on_are_coarse_but_not_noised_ones(coarse_from, draws, coarse):
-    settings = FusionSettings(mode='one-pass', levels=4, t_max=400, coarse_from=coarse_from,
+    settings = FusionSettings(mode='one-pass', levels=4, t_max=800, coarse_from=coarse_from,
                               draws=draws)
-    assert Schedule.of(settings).levels == (400, 225, 100, 25)
+    assert Schedule.of(settings).levels == (800, 450, 200, 50)
     assert Schedule.of(settings).coarse == coarse
 
 

@@ -186,7 +186,7 @@ def test_curves_end_at_the_first_loss_and_respect_regions(load_engine, scene):
     assert whole.variance[:, -1] == pytest.approx(loss.var(axis=(1, 2)), rel=1e-3)
     blob = loss[:, 40:80, 20:60]
     assert curves['blob'].mean[:, -1] == pytest.approx(blob.mean(axis=(1, 2)), rel=1e-4)
-    assert engine.settings == dataclasses.replace(FAST, coarse_from=1000)  # a prior without halves
+    assert engine.settings == dataclasses.replace(FAST, coarse_from=1000)  # no coarse prior
 
 
 def engine_loss(engine, scene):

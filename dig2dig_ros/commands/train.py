@@ -22,9 +22,9 @@ from dig2dig_ros.errors import InputError
 from dig2dig_ros.locations import make_folder, output_file
 from dig2dig_ros.prior.architecture import SIZES
 from dig2dig_ros.prior.checkpoint import load_prior, save_compact
+from dig2dig_ros.prior.coarse import CoarseTrainer
 from dig2dig_ros.prior.compact import CompactPrior
 from dig2dig_ros.prior.crops import CropSampler
-from dig2dig_ros.prior.halving import HalvedTrainer
 from dig2dig_ros.prior.image_folders import load_folders
 from dig2dig_ros.prior.team import Team, run_team, torchrun_team
 from dig2dig_ros.prior.training import (
@@ -34,6 +34,7 @@ from dig2dig_ros.prior.training import (
     TrainingSettings,
     denoising_psnr,
 )
+from dig2dig_ros.settings import COARSE_SIDE
 
 SAVE_INTERVAL_S = 60.0
 
@@ -49,10 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help='folders of held-out images; their denoising PSNR goes into the card')
     parser.add_argument('--size', choices=sorted(SIZES), default=default.size,
                         help='size of the network')
-    parser.add_argument('--halves', type=Path, metavar='FILE',
+    parser.add_argument('--coarse-of', type=Path, metavar='FILE',
                         help='teach the network that denoises coarse levels of this compact prior '
-                             'at half the size; the engine takes it where --output is NAME.halved.'
-                             'safetensors beside NAME.safetensors')
+                             'at a quarter of the size; the engine takes it where --output is '
+                             'NAME.coarse.safetensors beside NAME.safetensors')
     parser.add_argument('--initial', type=Path, metavar='FILE',
                         help='start from the weights of this compact prior, not random ones')
     parser.add_argument('--steps', type=int, default=default.steps, help='optimiser steps')
@@ -99,10 +100,10 @@ def train(arguments: argparse.Namespace, team: Team) -> int:
     held_out = load_folders(arguments.validate, quiet=True) if team.leads else {}
     flat = [image for folder in images.values() for image in folder]
     sampler = CropSampler(flat, settings.crop, _device(arguments.device, team))
-    if arguments.halves:
-        teacher = _teacher(arguments.halves, sampler.device)
+    if arguments.coarse_of:
+        teacher = _teacher(arguments.coarse_of, sampler.device)
         teacher.specialise(2 * settings.batch, settings.crop, settings.crop)
-        trainer = HalvedTrainer(settings, sampler, teacher,
+        trainer = CoarseTrainer(settings, sampler, teacher,
                                 _initial(arguments.initial, settings.size), team)
     else:
         trainer = Trainer(settings, sampler, _initial(arguments.initial, settings.size), team)
@@ -111,7 +112,7 @@ def train(arguments: argparse.Namespace, team: Team) -> int:
         _load_state(trainer, state_file)
     sources = {'images': {name: len(folder) for name, folder in images.items()},
                'initial_weights': arguments.initial and arguments.initial.name,
-               'halves': arguments.halves and arguments.halves.name}
+               'coarse_of': arguments.coarse_of and arguments.coarse_of.name}
     try:
         _train(trainer, arguments.output, state_file, sources)
     except KeyboardInterrupt:
@@ -140,11 +141,11 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and not value > 0:
             raise InputError(f'--{name.replace("_", "-")} is {value}; it must be above 0')
-    multiple = SIZES[arguments.size].multiple * (2 if arguments.halves else 1)
+    multiple = SIZES[arguments.size].multiple * (COARSE_SIDE if arguments.coarse_of else 1)
     if arguments.crop % multiple:
         raise InputError(f'--crop is {arguments.crop}; it must be a multiple of {multiple}')
-    if arguments.halves and arguments.validate:
-        raise InputError('--validate measures denoising, which a network that --halves teaches '
+    if arguments.coarse_of and arguments.validate:
+        raise InputError('--validate measures denoising, which a network that --coarse-of teaches '
                          'does not learn; leave one of them out')
     if arguments.output.suffix != '.safetensors':
         raise InputError(f'--output is {arguments.output}; it must end in .safetensors')
@@ -170,8 +171,8 @@ def _device(name: str, team: Team) -> torch.device:
 def _teacher(path: Path, device: torch.device) -> CompactPrior:
     prior = load_prior(path, device)
     if not isinstance(prior, CompactPrior):
-        raise InputError(f'--halves is a {prior.kind}; it must be a compact prior, the only kind '
-                         'that the engine gives such a network')
+        raise InputError(f'--coarse-of is a {prior.kind}; it must be a compact prior, the only '
+                         'kind that the engine gives such a network')
     return prior.to_precision(torch.float32)
 
 

@@ -9,9 +9,9 @@ from dig2dig_ros.settings import FusionSettings
 
 # Sampling steps of the rungs below the settings' own.
 STEPS = (100, 50, 25, 20, 15, 10, 7, 5, 3)
-# What a level at half the size takes of a full one's time, with what is done around it: 28.7 ms
-# for 50.8 (640x512, small, two cores of an AMD EPYC with AVX2 alone).
-COARSE_COST = 0.57
+# What a level at a quarter of the size takes of a full one's time, with what is done around it:
+# 20.2 ms for 49.8 (640x512, small, two cores of an AMD EPYC with AVX2 alone).
+COARSE_COST = 0.41
 # A longer schedule must fit with room to spare, or noise in the timing would switch to and fro.
 CLIMB_MARGIN = 0.85
 # Share of the newest frame in the running estimates: a slower machine is noticed in a few frames.

@@ -1,7 +1,7 @@
-"""Coarse levels at half the size: c_hat of a high timestep is smooth, and costs a quarter.
+"""Coarse levels at a quarter of the size: c_hat of a high timestep is smooth, and costs little.
 
-Means over 2 x 2 pixels of an image go through a network that was taught what the prior makes of
-the whole image (`prior.halving`), at the level's own timestep.
+Means over 4 x 4 pixels of an image go through a network that was taught what the prior makes of
+the whole image (`prior.coarse`), at the level's own timestep.
 """
 
 import math
@@ -11,25 +11,26 @@ import torch
 from torch.nn import functional
 
 from dig2dig_ros.engine.filters import block_means, enlarge
+from dig2dig_ros.settings import COARSE_SIDE
 
 
-def halved_size(height: int, width: int, multiple: int) -> tuple[int, int]:
-    """Height and width of `halved` images."""
-    return tuple(multiple * math.ceil(side / (2 * multiple)) for side in (height, width))
+def shrunk_size(height: int, width: int, multiple: int) -> tuple[int, int]:
+    """Height and width of `shrunk` images."""
+    return tuple(multiple * math.ceil(side / (COARSE_SIDE * multiple)) for side in (height, width))
 
 
-def halved(images: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Means over 2 x 2 pixels, continued at the lower and right border to the prior's multiple.
+def shrunk(images: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Means over 4 x 4 pixels, continued at the lower and right border to the prior's multiple.
 
-    :param images: K x H x W, both sides even.
+    :param images: K x H x W, both sides multiples of 4.
     """
-    small = block_means(images, 2)
-    height, width = halved_size(*images.shape[-2:], multiple)
+    small = block_means(images, COARSE_SIDE)
+    height, width = shrunk_size(*images.shape[-2:], multiple)
     padding = (0, width - small.shape[-1], 0, height - small.shape[-2])
     return functional.pad(small[None], padding, mode='replicate')[0] if any(padding) else small
 
 
 def restored(maps: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """E x K x h x w maps of `halved` images back at H x W, bilinearly."""
+    """E x K x h x w maps of `shrunk` images back at H x W, bilinearly."""
     height, width = size
-    return enlarge(maps[..., :height // 2, :width // 2], size)
+    return enlarge(maps[..., :height // COARSE_SIDE, :width // COARSE_SIDE], size)

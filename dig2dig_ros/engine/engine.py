@@ -33,7 +33,7 @@ class FusionEngine:
 
     Attributes:
         settings: of the next frame; assign a changed copy to switch between frames. Without a
-            network for that (`Prior.halved`), no level is denoised at half the size.
+            network for that (`Prior.coarse`), all levels are denoised at full size.
         device: where it runs, such as `cpu` or `cuda:0`.
         precision: of the network, `fp32`, `bf16`, `fp16` or `int8`.
         prior_name: architecture of the prior.
@@ -57,7 +57,7 @@ class FusionEngine:
 
     @settings.setter
     def settings(self, settings: FusionSettings) -> None:
-        self._settings = settings if self._prior.halved else dataclasses.replace(
+        self._settings = settings if self._prior.coarse else dataclasses.replace(
             settings, coarse_from=TRAINING_TIMESTEPS)
 
     @classmethod

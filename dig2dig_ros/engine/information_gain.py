@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from dig2dig_ros.engine.coarse import halved, restored
+from dig2dig_ros.engine.coarse import restored, shrunk
 from dig2dig_ros.engine.filters import box_mean, smooth
 from dig2dig_ros.engine.schedule import signal_and_noise
 from dig2dig_ros.prior.base import Prior
@@ -32,8 +32,8 @@ def denoise_levels(
         for the sources as they are, which counts as one draw.
     :param clean_ends: for each source the timestep that is as noisy as it, 0 where it is clean;
         all are, by default.
-    :param coarse: levels, from the first on, that are denoised at half the size by
-        `prior.halved`, in a batch of their own; only without noise.
+    :param coarse: levels, from the first on, that are denoised at a quarter of the size by
+        `prior.coarse`, in a batch of their own; only without noise.
     :returns: c_hat, E x K x H x W in [-1, 1], averaged over the draws; and what the sources are
         without their noise, K x H x W. At levels that are not noisier than a source, that is its
         estimate.
@@ -43,8 +43,8 @@ def denoise_levels(
     estimates, cleaned = _denoise(
         prior, sources, levels[coarse:], noise, ends, [end for _, end in noisy])
     if coarse:
-        small = halved(sources, prior.halved.multiple)
-        below, _ = _denoise(prior.halved, small, levels[:coarse], None)
+        small = shrunk(sources, prior.coarse.multiple)
+        below, _ = _denoise(prior.coarse, small, levels[:coarse], None)
         below = restored(below, sources.shape[-2:])
         # To append nothing would copy all.
         estimates = torch.cat([below, estimates]) if len(estimates) else below

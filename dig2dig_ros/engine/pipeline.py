@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
-from dig2dig_ros.engine.coarse import halved_size
+from dig2dig_ros.engine.coarse import shrunk_size
 from dig2dig_ros.engine.exposure import lifted
 from dig2dig_ros.engine.guidance import make_guide
 from dig2dig_ros.engine.information_gain import denoise_levels, fusion_weights, information_gain
@@ -99,8 +99,8 @@ class FusionPipeline:
         coarse = source_count * each * self.schedule.coarse
         whole = self.level_calls((0,) * source_count) - coarse
         if coarse:
-            halved = self._prior.halved
-            halved.specialise(coarse, *halved_size(*size, halved.multiple))
+            below = self._prior.coarse
+            below.specialise(coarse, *shrunk_size(*size, below.multiple))
         batches = {whole}
         if self.reference_of(source_count) is not None:
             # A noisy camera brings one image more, and nobody waits for it then.

@@ -33,7 +33,7 @@ class Schedule:
         levels: E timesteps at which the sources are denoised, falling. DIG of level e runs from
             it to the next one, and from the last one to the clean source.
         interval: S; sampling step i uses the weights of level i // S.
-        coarse: of the levels, the first so many are denoised at half the size.
+        coarse: of the levels, the first so many are denoised at a quarter of the size.
     """
 
     timesteps: tuple[int, ...]
@@ -54,7 +54,7 @@ class Schedule:
 
 def _coarse(levels: tuple[int, ...], settings: FusionSettings) -> int:
     if settings.draws:
-        return 0  # what denoises at half the size knows levels without noise
+        return 0  # what denoises them at a smaller size knows levels without noise
     return sum(level >= settings.coarse_from for level in levels)
 
 

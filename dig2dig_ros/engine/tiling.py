@@ -26,7 +26,7 @@ class BoundedPrior(Prior):
         super().__init__()
         self.kind, self.multiple = prior.kind, prior.multiple
         self.own_threads = prior.own_threads
-        self.halved = prior.halved and BoundedPrior(prior.halved, max_pixels)
+        self.coarse = prior.coarse and BoundedPrior(prior.coarse, max_pixels)
         self._prior = prior
         self._max_pixels = max_pixels
         self.receptive_field = prior.receptive_field

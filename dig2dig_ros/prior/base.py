@@ -14,8 +14,8 @@ class Prior(nn.Module, abc.ABC):
         multiple: height and width of the input must be multiples of this; the engine pads.
         receptive_field: side in pixels of the square of input that an output pixel depends on;
             None where that is all of the image (attention).
-        halved: what denoises coarse levels in its place, at half the size (`engine.coarse`);
-            None where there is no such network.
+        coarse: what denoises coarse levels in its place, at a quarter of the size
+            (`engine.coarse`); None where there is no such network.
         own_threads: whether the network runs on CPU threads of its own, not on torch's.
         int8_pays: whether it has an int8 form that is faster on this CPU than any other.
     """
@@ -23,13 +23,13 @@ class Prior(nn.Module, abc.ABC):
     kind: str
     multiple: int
     receptive_field: int | None = None
-    halved: 'Prior | None'
+    coarse: 'Prior | None'
     own_threads: bool = False
     int8_pays: bool = False
 
     def __init__(self):
         super().__init__()
-        self.halved = None
+        self.coarse = None
 
     @abc.abstractmethod
     def forward(self, noised: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
@@ -55,6 +55,6 @@ class Prior(nn.Module, abc.ABC):
 
     @property
     def parameter_count(self) -> int:
-        """Number of learned scalars, without those of `halved`."""
+        """Number of learned scalars, without those of `coarse`."""
         all_of_them = sum(parameter.numel() for parameter in self.parameters())
-        return all_of_them - (self.halved.parameter_count if self.halved else 0)
+        return all_of_them - (self.coarse.parameter_count if self.coarse else 0)

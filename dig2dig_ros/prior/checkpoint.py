@@ -45,11 +45,11 @@ def load_prior(checkpoint: str | Path | None, device: torch.device) -> Prior:
     name = str(checkpoint or 'small')
     if name not in EMBEDDED:
         path = Path(name)
-        return _load(path, halved_path(path)).to(device)
+        return _load(path, coarse_path(path)).to(device)
     with resources.as_file(resources.files('dig2dig_ros.prior') / 'weights') as folder:
-        # One network halves for all of them: that which the best one-pass picture comes of.
+        # One for coarse levels serves all: that which the best one-pass picture comes of.
         return _load(folder / f'compact-{name}.safetensors',
-                     halved_path(folder / 'compact-small.safetensors')).to(device)
+                     coarse_path(folder / 'compact-small.safetensors')).to(device)
 
 
 def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
@@ -71,17 +71,17 @@ def save_compact(prior: CompactPrior, path: Path, recipe: dict) -> None:
     os.replace(draft, path)
     # They belong to the weights that were there.
     ranges_path(path).unlink(missing_ok=True)
-    halved_path(path).unlink(missing_ok=True)
+    coarse_path(path).unlink(missing_ok=True)
     path.with_suffix('.json').write_text(json.dumps(recipe, indent=2) + '\n')
 
 
-def halved_path(weights: Path) -> Path:
-    """Where the network for halved levels lies that `NAME.safetensors` taught: beside it."""
-    return weights.with_suffix('.halved.safetensors')
+def coarse_path(weights: Path) -> Path:
+    """Where the network for coarse levels lies that `NAME.safetensors` taught: beside it."""
+    return weights.with_suffix('.coarse.safetensors')
 
 
 def _load(path: Path, beside: Path | None = None) -> Prior:
-    """Read a file, and the network for halved levels of another one where that is there."""
+    """Read a file, and the network for coarse levels of another one where that is there."""
     if not path.is_file():
         raise InputError(f'{path}: {"is a folder" if path.is_dir() else "no such file"}; '
                          f'{EXPECTED}')
@@ -94,16 +94,16 @@ def _load(path: Path, beside: Path | None = None) -> Prior:
     # Assigned, not copied: a float32 checkpoint of gigabytes stays mapped from its file.
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()},
                             assign=True)
-    prior = (CompactPrior(network, _ranges(path, network), _halved(beside))
+    prior = (CompactPrior(network, _ranges(path, network), _coarse(beside))
              if prior_type is CompactPrior else prior_type(network))
     return prior.eval().requires_grad_(False)
 
 
-def _halved(beside: Path | None) -> CompactPrior | None:
+def _coarse(beside: Path | None) -> CompactPrior | None:
     found = _load(beside) if beside and beside.is_file() else None
     if not isinstance(found, CompactPrior | None):
         raise InputError(f'{beside}: is a {found.kind}; expected a compact prior, written by '
-                         '`dig2dig train --halves`')
+                         '`dig2dig train --coarse-of`')
     return found
 
 

@@ -188,11 +188,11 @@ class CompactPrior(Prior):
     """A compact network with its preconditioning."""
 
     def __init__(self, network: CompactNetwork, ranges: Ranges | None = None,
-                 halved: 'CompactPrior | None' = None):
+                 coarse: 'CompactPrior | None' = None):
         """Take a network.
 
         :param ranges: for int8, where they were measured.
-        :param halved: see `Prior.halved`.
+        :param coarse: see `Prior.coarse`.
         """
         super().__init__()
         self._ranges = ranges
@@ -201,7 +201,7 @@ class CompactPrior(Prior):
         self.kind = f'compact-{self.parameter_count / 1e6:.1f}M'
         self.multiple = network.architecture.multiple
         self.receptive_field = network.architecture.receptive_field
-        self.halved = halved
+        self.coarse = coarse
         self.register_buffer('levels', input_levels(), persistent=False)
         self.register_buffer('preconditioning', preconditioning(), persistent=False)
 
@@ -215,11 +215,13 @@ class CompactPrior(Prior):
     def to_precision(self, dtype: torch.dtype) -> 'CompactPrior':
         """Cast the network; its preconditioning and what surrounds it stay float32."""
         on_cpu = self.levels.device.type == 'cpu'
-        if self.halved:
-            self.halved.to_precision(self.halved.nearest_precision(dtype))
+        fastest = openvino_network.fast_float() if dtype == torch.int8 else dtype
+        if self.coarse:
+            # At a quarter of the size 8 bits gain nothing.
+            self.coarse.to_precision(fastest)
         if dtype == torch.int8:
             self._require_int8(on_cpu)
-        self._parts = openvino_network.fast_float() if dtype == torch.int8 else dtype
+        self._parts = fastest
         if self._parts != torch.float32:
             self.network.take_parts()
         if on_cpu and openvino_network.can_run(dtype):
@@ -228,12 +230,6 @@ class CompactPrior(Prior):
         else:
             self.network.to(dtype=dtype, memory_format=torch.channels_last)
         return self
-
-    def nearest_precision(self, dtype: torch.dtype) -> torch.dtype:
-        """The same; but for int8 without ranges what is fastest of the others."""
-        if dtype != torch.int8 or self._ranges is not None:
-            return dtype
-        return openvino_network.fast_float()
 
     def _require_int8(self, on_cpu: bool) -> None:
         if not on_cpu or not openvino_network.can_run(torch.int8):

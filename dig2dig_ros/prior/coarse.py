@@ -1,7 +1,7 @@
-"""Training of the network that denoises a prior's coarse levels at half the size.
+"""Training of the network that denoises a prior's coarse levels at a quarter of the size.
 
-What a prior makes of a picture at a high timestep is smooth: from means over 2 x 2 pixels, in a
-quarter of the time, a network of the same family gives it to 46 dB (docs/priors.md). It
+What a prior makes of a picture at a high timestep is smooth: from means over 4 x 4 pixels, in a
+sixteenth of the time, a network of the same family gives it (docs/priors.md). It
 learns from the prior alone: of a picture, some with the noise of a camera, what the prior makes of
 x_t on average over its noise, which would take many calls of it.
 """
@@ -14,7 +14,7 @@ from dig2dig_ros.prior.compact import CompactPrior
 from dig2dig_ros.prior.crops import CropSampler
 from dig2dig_ros.prior.team import Team
 from dig2dig_ros.prior.training import Trainer, TrainingSettings
-from dig2dig_ros.settings import HALVED_FROM, TRAINING_TIMESTEPS, FusionSettings
+from dig2dig_ros.settings import COARSE_FROM, COARSE_SIDE, TRAINING_TIMESTEPS, FusionSettings
 
 # The level of one-pass, the only one of most frames, is drawn as often as all others together.
 MAIN_TIMESTEP, MAIN_SHARE = FusionSettings().t_max, 0.5
@@ -22,8 +22,8 @@ MAIN_TIMESTEP, MAIN_SHARE = FusionSettings().t_max, 0.5
 NOISY_SHARE, GREATEST_NOISE = 0.4, 50 / 127.5
 
 
-class HalvedTrainer(Trainer):
-    """Teaches a network what a prior makes of whole pictures, from pictures of half the size."""
+class CoarseTrainer(Trainer):
+    """Teaches a network what a prior makes of pictures, from those at a quarter of the size."""
 
     def __init__(self, settings: TrainingSettings, sampler: CropSampler, teacher: Prior,
                  initial: CompactPrior | None = None, team: Team | None = None):
@@ -37,7 +37,7 @@ class HalvedTrainer(Trainer):
     def _loss(self) -> torch.Tensor:
         batch = self.settings.batch
         clean = self.sampler.sample(batch, self._generator)
-        timesteps = torch.randint(HALVED_FROM, TRAINING_TIMESTEPS, (batch,), device=self.device,
+        timesteps = torch.randint(COARSE_FROM, TRAINING_TIMESTEPS, (batch,), device=self.device,
                                   generator=self._generator)
         own, drawn = torch.randn(2, *clean.shape, device=self.device, generator=self._generator)
         main, noisy, level = torch.rand(3, batch, device=self.device, generator=self._generator)
@@ -52,6 +52,7 @@ class HalvedTrainer(Trainer):
             # Two opposite draws; regression makes it the mean of all.
             aim = self._teacher(torch.cat([scaled + noise, scaled - noise]), timesteps.repeat(2))
             aim = aim.view(2, *scaled.shape).mean(dim=0)
-        half = self._estimate(functional.avg_pool2d(scaled, 2), timesteps)
-        whole = functional.interpolate(half, scale_factor=2, mode='bilinear', align_corners=False)
+        small = self._estimate(functional.avg_pool2d(scaled, COARSE_SIDE), timesteps)
+        whole = functional.interpolate(
+            small, scale_factor=COARSE_SIDE, mode='bilinear', align_corners=False)
         return (whole - aim).square().mean()
