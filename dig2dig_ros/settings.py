@@ -95,7 +95,7 @@ class FusionSettings:
         1.0, "size of the network's input relative to the frame", bounds=(0.05, 1.0))
     coarse_from: int = option(
         COARSE_FROM, 'timestep from which a level without draws is denoised at a quarter of the '
-        'size, in a sixteenth of the time, by a network that the prior taught; a prior without '
+        'size, a sixteenth of the pixels, by a network that the prior taught; a prior without '
         f'one denoises all at full size; {TRAINING_TIMESTEPS}: none smaller',
         paper=f'{TRAINING_TIMESTEPS}', bounds=(COARSE_FROM, TRAINING_TIMESTEPS))
     seed: int = option(

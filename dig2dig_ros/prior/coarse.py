@@ -1,7 +1,7 @@
 """Training of the network that denoises a prior's coarse levels at a quarter of the size.
 
-What a prior makes of a picture at a high timestep is smooth: from means over 4 x 4 pixels, in a
-sixteenth of the time, a network of the same family gives it (docs/priors.md). It
+What a prior makes of a picture at a high timestep is smooth: from means over 4 x 4 pixels, a
+sixteenth as many, a network of the same family gives it (docs/priors.md). It
 learns from the prior alone: of a picture, some with the noise of a camera, what the prior makes of
 x_t on average over its noise, which would take many calls of it.
 """

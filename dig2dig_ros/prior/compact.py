@@ -217,7 +217,7 @@ class CompactPrior(Prior):
         on_cpu = self.levels.device.type == 'cpu'
         fastest = openvino_network.fast_float() if dtype == torch.int8 else dtype
         if self.coarse:
-            # At a quarter of the size 8 bits gain nothing.
+            # At a quarter of the size 8 bits gain nothing (docs/priors.md).
             self.coarse.to_precision(fastest)
         if dtype == torch.int8:
             self._require_int8(on_cpu)
