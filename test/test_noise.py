@@ -52,6 +52,23 @@ def test_any_size_is_measured(size):
     assert noise_levels(torch.zeros(2, *size)).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize('share', [0.3, 0.6, 0.9])
+def test_what_fills_the_frame_beside_a_footprint_is_not_measured(share):
+    image = np.full((240, 320), 128.0)
+    image += np.random.default_rng(0).normal(0, 12, image.shape)
+    valid = torch.zeros(1, 240, 320)
+    valid[..., :round(320 * share)] = 1
+    image[:, round(320 * share):] = 128
+    level = 127.5 * float(noise_levels(as_tensor(image), valid)[0])
+    assert level == pytest.approx(12, rel=0.06)
+
+
+def test_a_footprint_of_a_few_blocks_is_too_small_to_tell():
+    valid = torch.zeros(1, 240, 320)
+    valid[..., :60, :60] = 1
+    assert noise_levels(torch.randn(1, 240, 320), valid).tolist() == [0]
+
+
 def test_black_with_noise_cut_off_is_measured_by_what_is_left():
     assert 5 < measured(np.zeros((120, 160)), 25) < 25
 

@@ -132,14 +132,14 @@ class FusionEngine:
         if masks is not None:
             full = fill_invalid(full, masks, against is not None)
         working = pipeline.size.enter(full)
+        valid = None if masks is None else pipeline.size.enter(masks)
         noise, ends = (0.0,) * len(full), (0,) * len(full)
         if against is not None:
-            noise = tuple(noise_levels(full).tolist())
-            at_work = noise if working is full else noise_levels(working).tolist()
+            noise = tuple(noise_levels(full, masks).tolist())
+            at_work = noise if working is full else noise_levels(working, valid).tolist()
             ends = tuple(map(matched_timestep, at_work, clean_ends or ends))
         frame = Frame(
-            pipeline, images, luminances, full, masks, working,
-            None if masks is None else pipeline.size.enter(masks),
+            pipeline, images, luminances, full, masks, working, valid,
             tuple(127.5 * level for level in noise), ends, watch)
         watch.mark()
         return frame

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from dig2dig_ros.engine.filters import around, enlarge, pooled
 from dig2dig_ros.engine.pipeline import FusionPipeline
 from dig2dig_ros.engine.transfer import Stopwatch
 from dig2dig_ros.errors import InputError
+
+# The window of near pixels, as a share of the frame's height, and as what share of it the mean of
+# all pixels counts.
+NEAR, FAR = 1 / 24, 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,19 +88,23 @@ def _check_masks(
 
 def fill_invalid(
         sources: torch.Tensor, valid: torch.Tensor, own_brightness: bool) -> torch.Tensor:
-    """Where a source has no pixel, give it the mean of those that have.
+    """Give a source a value where it has no pixel.
 
     Whatever stands there gets no weight, but it is in the network's view: an edge at the border
-    of the footprint would be taken for information.
+    of the footprint would be taken for information, and shine.
 
     :param sources: K x H x W.
     :param valid: K x H x W, 0 or 1.
-    :param own_brightness: shift what is given to the mean of the source: against a reference, a
-        step of brightness at the border would be a band.
+    :param own_brightness: what is given is the mean of the source's own pixels near by, and far
+        from them that of all, so that against a reference the border is no band. Else it is the
+        mean of those sources that have the pixel.
     """
-    others = (valid * sources).sum(dim=0) / valid.sum(dim=0)
-    filled = others.expand_as(sources)
     if own_brightness:
-        count = valid.sum(dim=(1, 2), keepdim=True).clamp_min(1)
-        filled = others + (valid * (sources - others)).sum(dim=(1, 2), keepdim=True) / count
+        own = pooled(torch.stack([valid * sources, valid]))
+        total, count = (each.sum(dim=(1, 2), keepdim=True) for each in own)
+        near, share = around(own, NEAR)
+        filled = (near + FAR * total / count.clamp_min(1)) / (share + FAR)
+        filled = enlarge(filled[:, None], sources.shape[-2:])[:, 0]
+    else:
+        filled = (valid * sources).sum(dim=0) / valid.sum(dim=0)
     return torch.where(valid > 0, sources, filled)

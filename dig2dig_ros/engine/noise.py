@@ -36,13 +36,15 @@ QUIET_MAGNITUDE = 0.747
 MARGIN = 3 / 127.5
 
 
-def noise_levels(images: torch.Tensor) -> torch.Tensor:
+def noise_levels(images: torch.Tensor, valid: torch.Tensor | None = None) -> torch.Tensor:
     """Standard deviation of the noise of every image, from its quietest blocks.
 
     In the diagonal band of a Haar transform, white noise keeps its deviation and little else is
     left; the quietest blocks hold no texture.
 
     :param images: K x h x w in [-1, 1].
+    :param valid: K x h x w, 1 where an image has a pixel: a block that lacks some, which is
+        filled in part, says nothing. None where all have all.
     :returns: K, in the units of the images; 0 for images too small to tell.
     """
     height, width = (side // 2 * 2 for side in images.shape[-2:])
@@ -55,10 +57,17 @@ def noise_levels(images: torch.Tensor) -> torch.Tensor:
     mean = block_means(images, 2 * BLOCK).flatten(1)
     # A block that is cut off counts only where all are.
     spread = torch.where(mean.abs() < 1 - MARGIN, spread, spread + 2)
-    # The value of that rank; to interpolate between two took a third to a half of this function's
-    # time (1.2 to 1.4 ms for 0.6 to 0.9: a 640x512 pair, one core with AVX2).
-    rank = 1 + round(QUANTILE * (spread.shape[1] - 1))
-    quiet = spread.kthvalue(rank, dim=1).values
+    if valid is None:
+        # The value of that rank; to interpolate between two took a third to a half of this
+        # function's time (1.2 to 1.4 ms for 0.6 to 0.9: a 640x512 pair, one core with AVX2).
+        rank = 1 + round(QUANTILE * (spread.shape[1] - 1))
+        quiet = spread.kthvalue(rank, dim=1).values
+    else:
+        whole = block_means(valid, 2 * BLOCK).flatten(1) > 0.999
+        counts = whole.sum(dim=1, keepdim=True)
+        ordered = torch.where(whole, spread, 4.0).sort(dim=1).values
+        ranks = (QUANTILE * (counts - 1).clamp_min(0)).round().long()
+        quiet = torch.where(counts < FEWEST_BLOCKS, 0.0, ordered.gather(1, ranks))[:, 0]
     return torch.where(quiet >= 2, quiet - 2, quiet) / QUIET_MAGNITUDE
 
 
