@@ -53,7 +53,7 @@ class FusionSettings:
     strength: float = option(
         0.8, 'share of the way that ladder and plain guidance pull', bounds=(0.0, 1.0))
     temperature: float = option(
-        0.6, 'of the softmax that makes the weights: low follows the more informative source, '
+        0.5, 'of the softmax that makes the weights: low follows the more informative source, '
         'high averages', paper='1 (Eq. 11 has none)', bounds=(1e-4, 1e4))
     base_temperature: float = option(
         2.5, 'the same for the coarsest level of the ladder: high mixes the overall brightness '

@@ -1,5 +1,6 @@
 """Fusion against a reference: whose base, whose band, and what a blind camera may not do."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torch
 from dig2dig_ros.camera.thermal import GainControl
 from dig2dig_ros.engine import FusionEngine, FusionSettings
 from dig2dig_ros.engine.filters import windowed
-from dig2dig_ros.engine.reference import band_scales, moments, novelty, within_range
+from dig2dig_ros.engine.reference import band_scales, moments, novelty, warmth, within_range
 from dig2dig_ros.synthetic.street import StreetScene
 
 SETTINGS = FusionSettings(mode='one-pass', precision='fp32')
@@ -49,6 +50,36 @@ def test_what_the_reference_shows_too_is_no_news():
     # With a correlation of r, 1 - r^2 is left.
     mixed = 0.6 * own + 0.8 * apart
     assert left(mixed, own, 21).mean() == pytest.approx(1 - 0.36, abs=0.05)
+
+
+def test_warm_counts_for_more_than_cold():
+    band = torch.zeros(1, 80, 80)
+    band[0, 16:24, 16:24], band[0, 16:24, 56:64] = 1, -1
+    band[0, 56:64, 16:20], band[0, 56:64, 20:24] = 1, -1
+    power = windowed(moments(torch.stack([band, band], dim=1)), 11)[:, 1]
+    counted = warmth(band, power, 11)[0]
+    assert counted[5, 5] == pytest.approx(1.7, abs=0.01)
+    assert counted[5, 15] == pytest.approx(0.3, abs=0.01)
+    assert counted[15, 5] == pytest.approx(1, abs=0.15)
+
+
+def test_a_warm_body_wins_where_a_cold_one_as_strong_does_not(engine):
+    visible = cv2.resize(
+        np.random.default_rng(0).integers(50, 190, (40, 60), np.uint8), (240, 160))
+    visible = np.dstack([visible] * 3)
+
+    def bodies(contrast):
+        """Mean weight of infrared on a warm body and on a cold one."""
+        infrared = np.full((160, 240), 120, np.uint8)
+        infrared[70:90, 50:70], infrared[70:90, 170:190] = 120 + contrast, 120 - contrast
+        weights = engine.fuse([infrared, visible]).weights[0]
+        return weights[70:90, 50:70].mean(), weights[70:90, 170:190].mean()
+
+    warm, cold = bodies(60)
+    assert warm > 0.9
+    assert cold < 0.1
+    # On a hot day people are the cold ones, and such strong ones are not lost.
+    assert bodies(110)[1] > 0.5
 
 
 def test_a_weak_camera_is_raised_and_a_strong_one_never_lowered():
@@ -124,8 +155,9 @@ def test_the_border_of_infrareds_footprint_does_not_shine(engine, street):
     part = luma(engine.fuse([infrared, visible], [covered, None]).image)
     # Lifted as the whole frame is, and else the visible camera's.
     assert apart(part[:, 290:], visible[:, 290:]).max() < 1.5
-    # Beside the border, to the width of the surround.
-    assert apart(part[:, 250:288], whole[:, 250:288]).mean() < 4
+    # Beside the border, to the width of the surround: it was 3.5 when the visible picture filled
+    # what infrared lacks.
+    assert apart(part[:, 250:288], whole[:, 250:288]).mean() < 1
 
 
 @pytest.mark.parametrize('height', [1, 3, 20])

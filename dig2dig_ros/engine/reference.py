@@ -43,7 +43,10 @@ GREATEST_SCALE = 3.0
 SCALE_SHARE = 0.25
 # The reference's head start, in mean gains of the frame, and the distance from white over which
 # it fades.
-HEAD_START, GLARE = 1.3, 30 * GREY
+HEAD_START, GLARE = 1.9, 30 * GREY
+# By how much what infrared shows as warm counts for more, and what it shows as cold for less: not
+# nothing, since on a hot day people are the cold ones.
+WARM = 0.7
 # Windows of the local mean, as a share of the frame's height.
 NEIGHBOURHOOD = 1 / 12
 # A source whose coarsest level varies less over the frame than the first sees nothing, from the
@@ -105,6 +108,8 @@ def weigh_against(
     exposure = around(small_clean[reference], NEIGHBOURHOOD)
     sight = _sight(small_base, small_clean, exposure, noise, reference, small_valid)
     novel = novelty(local)
+    if reference == VISIBLE:
+        novel *= warmth(bands[:, INFRARED], local[:, 1 + INFRARED], window)
     weights = reference_weights(
         gain, novel, scales, sight, exposure, reference, settings.temperature)
     own = sight[reference]
@@ -179,6 +184,21 @@ def novelty(local: torch.Tensor) -> torch.Tensor:
     return (1 - shared.square() / (first * second)).clamp_(0, 1)
 
 
+def warmth(bands: torch.Tensor, power: torch.Tensor, window: int) -> torch.Tensor:
+    """What counts of infrared's power, warm more than cold, E x h/4 x w/4.
+
+    From 1 - WARM, where all of it is below its coarsest level, to 1 + WARM where all is above; 1
+    where it is as much the one as the other. People, animals and engines are warm. Cold are also
+    the sky and what mirrors it, glass and car bodies, and there the visible camera shows what a
+    detector knows (docs/method.md).
+
+    :param bands: of infrared, hot being bright, E x h x w.
+    :param power: their squares in the window (`moments`), E x h/4 x w/4.
+    """
+    warm = windowed(pooled(bands.clamp_min(0).square_()[:, None]), window)[:, 0]
+    return 1 - WARM + 2 * WARM * warm / (power + VARIANCE_FLOOR)
+
+
 def band_scales(powers: torch.Tensor, reference: int) -> torch.Tensor:
     """Factors on the bands, E x 2: 1 for the reference; what raises the other to its deviation.
 
@@ -197,7 +217,7 @@ def reference_weights(
     """Eq. 11 for two sources with a conditional gain and a head start: the reference's weight.
 
     :param gain: DIG of each source by itself, E x 2 x h x w.
-    :param novel: see `novelty`.
+    :param novel: the share of the other source's gain that counts: `novelty` and `warmth`.
     :param scales: see `band_scales`.
     :param temperature: in mean gains of the frame.
     :returns: E x h x w in (0, 1); the rest is the other source's.
