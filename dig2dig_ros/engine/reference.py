@@ -8,7 +8,8 @@ from the reference's band,
 
     DIG(k | r) = DIG_k (1 - rho^2),    rho^2 = cov(D_k, D_r)^2 / (var D_k var D_r),
 
-which for l2 and one level is the residual of that regression (docs/method.md). Shapes: E levels,
+which for l2 and one level is the residual of that regression (docs/method.md). Of infrared what is
+warm counts for more than what is cold (`warmth`). Shapes: E levels,
 2 sources, h x w pixels, [-1, 1] units.
 """
 
@@ -107,11 +108,11 @@ def weigh_against(
     small_valid = None if valid is None else pooled(valid[None])[0]
     exposure = around(small_clean[reference], NEIGHBOURHOOD)
     sight = _sight(small_base, small_clean, exposure, noise, reference, small_valid)
-    novel = novelty(local)
+    counted = novelty(local)
     if reference == VISIBLE:
-        novel *= warmth(bands[:, INFRARED], local[:, 1 + INFRARED], window)
+        counted *= warmth(bands[:, INFRARED], local[:, 1 + INFRARED], window)
     weights = reference_weights(
-        gain, novel, scales, sight, exposure, reference, settings.temperature)
+        gain, counted, scales, sight, exposure, reference, settings.temperature)
     own = sight[reference]
     base = own / (own + (1 - own) * sight[1 - reference])
     bodies, lift = torch.zeros_like(base), base.new_zeros(())
@@ -212,19 +213,19 @@ def band_scales(powers: torch.Tensor, reference: int) -> torch.Tensor:
 
 
 def reference_weights(
-        gain: torch.Tensor, novel: torch.Tensor, scales: torch.Tensor, sight: torch.Tensor,
+        gain: torch.Tensor, counted: torch.Tensor, scales: torch.Tensor, sight: torch.Tensor,
         exposure: torch.Tensor, reference: int, temperature: float) -> torch.Tensor:
     """Eq. 11 for two sources with a conditional gain and a head start: the reference's weight.
 
     :param gain: DIG of each source by itself, E x 2 x h x w.
-    :param novel: the share of the other source's gain that counts: `novelty` and `warmth`.
+    :param counted: what counts of the other source's gain, `novelty` and `warmth`, E x h x w.
     :param scales: see `band_scales`.
     :param temperature: in mean gains of the frame.
     :returns: E x h x w in (0, 1); the rest is the other source's.
     """
     other = 1 - reference
     own = gain[:, reference]
-    against = gain[:, other] * novel * scales[:, other, None, None] ** (2 * SCALE_SHARE)
+    against = gain[:, other] * counted * scales[:, other, None, None] ** (2 * SCALE_SHARE)
     unit = ((own.abs() + against.abs()).mean(dim=(-2, -1), keepdim=True) / 2).clamp_min(1e-12)
     lead = HEAD_START * ((1 - exposure) / GLARE).clamp(0, 1)
     share = torch.sigmoid((own - against + lead * unit) / (temperature * unit))
