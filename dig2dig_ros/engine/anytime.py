@@ -19,6 +19,10 @@ SMOOTHING = 0.25
 # Share of the sampling steps that a warm start runs, the last ones.
 WARM_SHARE = 1 / 3
 
+# Milliseconds of a frame, running means: `fixed`, and of each image a `level` and a `step` with
+# what is done around it. Of one working size: half of it does not take a quarter of the time.
+_Costs = dict[str, float]
+
 
 def rungs(settings: FusionSettings) -> list[FusionSettings]:
     """The settings themselves, then ever cheaper ones.
@@ -66,10 +70,7 @@ class LatencyController:
         self._asked: tuple[FusionSettings, int] | None = None
         self._rungs: list[FusionSettings] = []
         self._chosen = 0
-        # Milliseconds; a call is one image at scale 1, with what is done around it.
-        self._fixed = _RunningMean()
-        self._level_call = _RunningMean()
-        self._step_call = _RunningMean()
+        self._costs: dict[float, _Costs] = {}
 
     def choose(self, settings: FusionSettings, source_count: int) -> FusionSettings:
         """The settings for the next frame.
@@ -79,8 +80,8 @@ class LatencyController:
         asked = settings, source_count
         if asked != self._asked:
             self._asked, self._rungs = asked, rungs(settings)
-            self._chosen = 0 if self._level_call.value is None else self._longest(1.0)
-        elif self._level_call.value is not None:
+            self._chosen = self._longest(1.0) if self._costs else 0
+        elif self._costs:
             fitting = self._longest(1.0)
             climbing = self._longest(CLIMB_MARGIN)
             self._chosen = max(fitting, min(self._chosen, climbing))
@@ -88,12 +89,20 @@ class LatencyController:
 
     def observe(self, settings: FusionSettings, timing: Timing, ran: Calls) -> None:
         """Learn from a frame that ran with `settings` and gave the network so many images."""
-        pixels = settings.scale ** 2
-        self._fixed.add(timing.upload_ms + timing.download_ms)
+        fixed = timing.upload_ms + timing.download_ms
+        seen = {'fixed': fixed if ran.steps else fixed + timing.sampling_ms}
         if ran.levels:
-            self._level_call.add(timing.dig_ms / (ran.levels * pixels * _level_share(settings)))
+            seen['level'] = timing.dig_ms / (ran.levels * _level_share(settings))
         if ran.steps:
-            self._step_call.add(timing.sampling_ms / (ran.steps * pixels))
+            seen['step'] = timing.sampling_ms / ran.steps
+        own = self._costs.setdefault(settings.scale, {})
+        for part, milliseconds in seen.items():
+            before = own.get(part, milliseconds)
+            own[part] = before + SMOOTHING * (milliseconds - before)
+            # A machine that others slow down, or leave alone again, is so at every size.
+            for other in self._costs.values():
+                if other is not own and part in other and before > 0:
+                    other[part] *= own[part] / before
 
     def holds(self, settings: FusionSettings, calls: Calls) -> bool:
         """Whether a frame of so many calls is predicted to take at most the budget.
@@ -103,11 +112,11 @@ class LatencyController:
         return self._predict(settings, calls) <= self.budget_ms
 
     def _longest(self, share: float) -> int:
-        """The first rung predicted to take at most that share of the budget, or the last."""
-        for index, settings in enumerate(self._rungs):
-            if self._predict(settings, self._warm(settings)) <= share * self.budget_ms:
-                return index
-        return len(self._rungs) - 1
+        """The first rung predicted to take at most that share of the budget, or the cheapest."""
+        predicted = [self._predict(settings, self._warm(settings)) for settings in self._rungs]
+        held = (index for index, milliseconds in enumerate(predicted)
+                if milliseconds <= share * self.budget_ms)
+        return next(held, predicted.index(min(predicted)))
 
     def _warm(self, settings: FusionSettings) -> Calls:
         """What a warm frame with fresh weights gives the network."""
@@ -117,26 +126,23 @@ class LatencyController:
                      steps - warm_step(steps))
 
     def _predict(self, settings: FusionSettings, calls: Calls) -> float:
-        level = self._level_call.value or 0.0
+        costs = self._costs_at(settings.scale)
+        level = costs.get('level', 0.0)
         # Before any step was measured, a step is taken for as long as a level.
-        step = level if self._step_call.value is None else self._step_call.value
-        return ((self._fixed.value or 0.0)
-                + (calls.levels * level * _level_share(settings) + calls.steps * step)
-                * settings.scale ** 2)
+        step = costs.get('step', level)
+        return (costs.get('fixed', 0.0) + calls.levels * level * _level_share(settings)
+                + calls.steps * step)
+
+    def _costs_at(self, scale: float) -> _Costs:
+        """As measured; before that, as another size has it, by the pixels."""
+        if scale in self._costs or not self._costs:
+            return self._costs.get(scale, {})
+        measured, costs = next(iter(self._costs.items()))
+        return {part: value if part == 'fixed' else value * (scale / measured) ** 2
+                for part, value in costs.items()}
 
 
 def _level_share(settings: FusionSettings) -> float:
     """Time of the levels, in that of as many at full size."""
     schedule = Schedule.of(settings)
     return 1 - (1 - COARSE_COST) * schedule.coarse / len(schedule.levels)
-
-
-class _RunningMean:
-    """An exponential mean that starts at the first value."""
-
-    def __init__(self):
-        self.value: float | None = None
-
-    def add(self, value: float) -> None:
-        self.value = value if self.value is None else (
-            self.value + SMOOTHING * (value - self.value))
