@@ -8,7 +8,8 @@ Prints, for each noise of --noise, AP50 by detector, set and class, and the mean
 the mean of person (over the sets) and car, for the fused image (by the options of the engine),
 each camera, pixelwise mean and maximum, and late fusion (the detector run on both cameras). With
 --framings also the mean over four framings of the same pictures (mirrored, and without a few rows
-and columns): a cell of 48 cars moves by 0.03 from one to the next.
+and columns): a cell of 48 cars moves by 0.03 from one to the next. With --weak K the fused image
+is made of infrared that has a K-th of its contrast, as of a camera that uses little of its range.
 Writes detection.json under --work, and pictures with boxes and labels to look at.
 """
 
@@ -65,6 +66,8 @@ def main() -> int:
     parser.add_argument('--noise-model', choices=MODELS, default='gaussian')
     parser.add_argument('--framings', action='store_true',
                         help=f'mean over {len(FRAMINGS)} framings, too')
+    parser.add_argument('--weak', type=float, default=1.0, metavar='K',
+                        help='fuse infrared with a K-th of its contrast (default: as it is)')
     parser.add_argument('--no-pictures', action='store_true')
     parser.add_argument('--threads', type=int, default=1, help='of the detectors')
     add_engine_options(parser)
@@ -74,7 +77,7 @@ def main() -> int:
     document, framed = {}, {}
 
     def fuse(infrared: np.ndarray, visible: np.ndarray) -> np.ndarray:
-        return engine.fuse([infrared, visible]).image
+        return engine.fuse([weakened(infrared, arguments.weak), visible]).image
 
     for text in arguments.noise or NOISES:
         noise, start = CameraNoise.parse(text, arguments.noise_model), time.perf_counter()
@@ -97,10 +100,17 @@ def main() -> int:
     kept = kept_contrasts(arguments.data, fuse)
     print(f'hot regions keep {np.median(kept):.2f} of their contrast (median of {len(kept)})')
     write_json(arguments.work / 'detection.json', {
-        'noise_model': arguments.noise_model, 'quick': arguments.quick, 'noise': document,
+        'noise_model': arguments.noise_model, 'quick': arguments.quick,
+        'weak': arguments.weak, 'noise': document,
         'framings': framed,
         'hot_contrast': {'median': float(np.median(kept)), 'regions': len(kept)}})
     return 0
+
+
+def weakened(infrared: np.ndarray, factor: float) -> np.ndarray:
+    """The same picture, uint8, with so many times less contrast about its median."""
+    median = np.median(infrared)
+    return np.round(median + (infrared - median) / factor).astype(np.uint8)
 
 
 def by_content(fuse: Fuse) -> Fuse:

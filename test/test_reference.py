@@ -77,17 +77,18 @@ def test_a_warm_body_wins_where_a_cold_one_as_strong_does_not(engine):
 
     warm, cold = bodies(60)
     assert warm > 0.9
-    assert cold < 0.1
+    assert cold < 0.3
     # On a hot day people are the cold ones, and such strong ones are not lost.
-    assert bodies(110)[1] > 0.5
+    assert bodies(120)[1] > 0.5
 
 
 def test_a_weak_camera_is_raised_and_a_strong_one_never_lowered():
     own = torch.ones(1, 8, 8)
-    assert band_scales(torch.stack([own / 4, own], dim=1), 1).tolist() == [[2, 1]]
+    assert band_scales(torch.stack([own / 1.44, own], dim=1), 1).tolist() == [
+        [pytest.approx(1.2), 1]]
     assert band_scales(torch.stack([25 * own, own], dim=1), 1).tolist() == [[1, 1]]
     assert band_scales(torch.stack([own, 0 * own], dim=1), 0).tolist() == [
-        [1, pytest.approx(3)]]
+        [1, pytest.approx(1.3)]]
 
 
 def test_brightness_gives_way_only_where_white_is_exceeded():

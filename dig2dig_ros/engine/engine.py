@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dig2dig_ros.engine.contrast import Contrast, contrast_of
 from dig2dig_ros.engine.device import DTYPES, pick_precision, resolve_device, threads_for
 from dig2dig_ros.engine.exposure import saturation_of
 from dig2dig_ros.engine.frame import Frame, check_sources, fill_invalid
@@ -15,6 +16,7 @@ from dig2dig_ros.engine.graphs import GraphedPipeline
 from dig2dig_ros.engine.luminance import luminance, with_chroma
 from dig2dig_ros.engine.noise import matched_timestep, noise_levels
 from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
+from dig2dig_ros.engine.reference import INFRARED, VISIBLE
 from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.tiling import BoundedPrior
 from dig2dig_ros.engine.transfer import Stopwatch, Transfer
@@ -114,13 +116,13 @@ class FusionEngine:
 
     def enter(
             self, sources: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None,
-            settings: FusionSettings | None = None,
-            clean_ends: Sequence[int] | None = None) -> Frame:
+            settings: FusionSettings | None = None, before: Frame | None = None) -> Frame:
         """Take images to the device and to the size that the network works at.
 
         :param sources: as for `fuse`; so are `valid` and what is raised.
         :param settings: of this frame, in place of the engine's.
-        :param clean_ends: of the frame before, which hold while the noise is about the same.
+        :param before: the last frame: its clean ends hold while the noise is about the same, and
+            infrared's contrast follows its own.
         """
         watch = Stopwatch(self._device)
         height, width = check_sources(sources, valid)
@@ -129,18 +131,26 @@ class FusionEngine:
         images = [self._transfer.upload(source, slot) for slot, source in enumerate(sources)]
         masks = self._masks(valid or [], height, width)
         full = luminances = torch.stack([luminance(image) for image in images])
+        contrast = Contrast()
+        if against == VISIBLE:
+            contrast = contrast_of(
+                full[INFRARED], None if masks is None else masks[INFRARED],
+                before and before.contrast)
+        if contrast.factor > 1:
+            full = torch.stack([contrast(full[INFRARED]), full[VISIBLE]])
         if masks is not None:
             full = fill_invalid(full, masks, against is not None)
         working = pipeline.size.enter(full)
         valid = None if masks is None else pipeline.size.enter(masks)
         noise, ends = (0.0,) * len(full), (0,) * len(full)
         if against is not None:
-            noise = tuple(noise_levels(full, masks).tolist())
-            at_work = noise if working is full else noise_levels(working, valid).tolist()
-            ends = tuple(map(matched_timestep, at_work, clean_ends or ends))
+            own = full if contrast.factor == 1 else luminances
+            noise = tuple(noise_levels(own, masks).tolist())
+            at_work = noise if working is own else noise_levels(working, valid).tolist()
+            ends = tuple(map(matched_timestep, at_work, before.clean_ends if before else ends))
         frame = Frame(
             pipeline, images, luminances, full, masks, working, valid,
-            tuple(127.5 * level for level in noise), ends, watch)
+            tuple(127.5 * level for level in noise), ends, contrast, watch)
         watch.mark()
         return frame
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from dig2dig_ros.engine.contrast import Contrast
 from dig2dig_ros.engine.filters import around, enlarge, pooled
 from dig2dig_ros.engine.pipeline import FusionPipeline
 from dig2dig_ros.engine.transfer import Stopwatch
@@ -24,13 +25,14 @@ class Frame:
         pipeline: what is fixed for the frame's size and settings.
         images: as they came, uint8, H x W or H x W x 3 (BGR).
         luminances: their BT.601 Y, K x H x W in [-1, 1].
-        full: the same, without what is invalid (`fill_invalid`).
+        full: the same, infrared with `contrast`, without what is invalid (`fill_invalid`).
         full_valid: K x H x W, 1 where a source has a pixel, else 0; None where all have all.
         sources: `full` at the working size, K x h x w.
         valid: `full_valid` at the working size, above 0 where a source has a pixel; or None.
-        noise: standard deviation of each source's noise, in 255 grey levels; 0 unless there is a
-            reference, without which sources are taken as they are.
+        noise: standard deviation of each camera's own noise, in 255 grey levels; 0 unless there is
+            a reference, without which sources are taken as they are.
         clean_ends: for each source the timestep as noisy as it is at the working size, or 0.
+        contrast: that infrared was given where the visible camera is the reference.
         watch: marks the stages of `Timing`.
     """
 
@@ -43,6 +45,7 @@ class Frame:
     valid: torch.Tensor | None
     noise: tuple[float, ...]
     clean_ends: tuple[int, ...]
+    contrast: Contrast
     watch: Stopwatch
 
 

@@ -39,7 +39,7 @@ from dig2dig_ros.settings import FusionSettings
 INFRARED, VISIBLE = 0, 1
 # How far the other source's bands are raised to the deviation of the reference's: infrared of 8
 # bits uses little of its range. Never lowered: a hot target keeps its contrast.
-GREATEST_SCALE = 3.0
+GREATEST_SCALE = 1.3
 # The share of that rise (in powers of the energy) that counts as information.
 SCALE_SHARE = 0.25
 # The reference's head start, in mean gains of the frame, and the distance from white over which

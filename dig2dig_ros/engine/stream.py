@@ -61,6 +61,7 @@ class FusionStream:
 
     Attributes:
         noise: standard deviation of each camera's noise in the last frame, in grey levels.
+        contrast: by which infrared was raised in the last frame, 1 where it was not.
         running: what ran for the last frame, such as `DIG-15, S = 15, ladder, warm`. Under a
             latency budget, a cold frame that would break it is `cut short`: sampled like a warm
             one, from its one-pass picture.
@@ -74,6 +75,7 @@ class FusionStream:
         """
         self.running = 'nothing yet'
         self.noise: tuple[float, ...] = ()
+        self.contrast = 1.0
         self._engine = engine
         self._controller = LatencyController(latency_budget_ms) if latency_budget_ms > 0 else None
         self._memory: _Memory | None = None
@@ -96,7 +98,7 @@ class FusionStream:
         with self._engine.computing(sources):
             past = self._memory
             frame = self._engine.enter(
-                sources, valid, settings, past and past.frame.clean_ends)
+                sources, valid, settings, past and past.frame)
             pipeline = frame.pipeline
             moved = _moved(past, frame)
             share = 1.0 if moved is None else float(moved.mean())
@@ -129,7 +131,7 @@ class FusionStream:
             result = self._engine.leave(frame, fused, weighed, sum(calls))
         if self._controller:
             self._controller.observe(settings, result.timing, calls)
-        self.noise = frame.noise
+        self.noise, self.contrast = frame.noise, frame.contrast.factor
         self.running = f'{describe(settings)}, {"still" if still else start}'
         return result
 

@@ -108,7 +108,8 @@ class EngineSession:
                 'settings': _in_words(dataclasses.asdict(self._settings)),
                 'running': self._stream.running} | {
                     f'{camera} noise (grey levels)': f'{level:.1f}'
-                    for camera, level in zip(CAMERAS, self._stream.noise, strict=False)}
+                    for camera, level in zip(CAMERAS, self._stream.noise, strict=False)} | {
+                    'infrared contrast (times)': f'{self._stream.contrast:.2f}'}
 
     def close(self) -> None:
         """Free the device's memory."""
