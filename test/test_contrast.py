@@ -49,6 +49,12 @@ def test_what_is_colder_stays_and_white_is_the_end():
     assert picture[0, 3] == pytest.approx(0.2)
 
 
+def test_nothing_is_raised_beyond_white():
+    picture = with_body(40) + 90 * GREY  # 190, and a body of 230
+    assert contrast_of(picture, None).factor == pytest.approx(65 / 40, abs=1e-3)
+    assert contrast_of(picture + 25 * GREY, None).factor == 1
+
+
 def test_a_few_hot_pixels_are_no_body():
     # 16 of 38,400 pixels, and defective ones are fewer.
     assert contrast_of(with_body(150, side=4), None).factor == 1

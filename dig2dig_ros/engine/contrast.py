@@ -13,7 +13,8 @@ import torch
 from dig2dig_ros.engine.bodies import GREY
 from dig2dig_ros.engine.filters import pooled, rise
 
-# What the hottest have above the median, and the most that contrast is raised to get there.
+# What the hottest have above the median, unless that is beyond white, and the most that contrast
+# is raised to get there.
 AIM, GREATEST = 100 * GREY, 3.0
 # The share of the picture that is the hottest, by means of 4 x 4 pixels: a face or two.
 HOTTEST = 1e-3
@@ -64,7 +65,8 @@ def contrast_of(
         return Contrast()
     median = blocks.median()
     hottest = blocks.topk(max(1, round(HOTTEST * len(blocks)))).values[-1] - median
-    raised = (AIM / hottest.clamp_min(NOTHING)).clamp(1, GREATEST)
+    aim = (1 - median).clamp_max(AIM)
+    raised = (aim / hottest.clamp_min(NOTHING)).clamp(1, GREATEST)
     factor = (1 + (raised - 1) * rise(hottest, NOTHING, SOMETHING)).item()
     if before and _same_scene(blocks, before.blocks):
         factor += KEPT * (before.factor - factor)
