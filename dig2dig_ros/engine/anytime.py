@@ -25,10 +25,11 @@ _Costs = dict[str, float]
 
 
 def rungs(settings: FusionSettings) -> list[FusionSettings]:
-    """The settings themselves, then ever cheaper ones.
+    """The settings themselves, then ever simpler ones.
 
     By quality for each millisecond: fewer sampling steps first, then none (one-pass), no noise
-    draws, and all at half the resolution.
+    draws, and all at half the resolution. The last is no faster on clean cameras
+    (docs/performance.md); whether it is, the controller measures.
     """
     ladder = [settings]
     if settings.mode == 'sample':

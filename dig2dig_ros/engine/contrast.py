@@ -24,7 +24,7 @@ NOTHING, SOMETHING = 4 * GREY, 12 * GREY
 # would make the picture flicker. Where more than half of the blocks changed by more than 4 grey
 # levels, it is another scene, with its own.
 KEPT = 0.9
-CHANGED, CUT_SHARE = 4 * GREY, 0.5
+CHANGED, CUT_SHARE = 4 * GREY, 0.5  # the share is that of `stream`, too
 # Of fewer valid blocks, nothing is said.
 FEWEST_BLOCKS = 100
 

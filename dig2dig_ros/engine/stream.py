@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from dig2dig_ros.engine.anytime import Calls, LatencyController, warm_step
+from dig2dig_ros.engine.contrast import CUT_SHARE
 from dig2dig_ros.engine.engine import FusionEngine
 from dig2dig_ros.engine.filters import block_means, box_mean
 from dig2dig_ros.engine.frame import Frame
@@ -31,9 +32,8 @@ CHANGE_WINDOW = 5
 NOISE_IN_CLEAN_END = 0.3
 # What moved spoils the blocks around it, as far as weights and guidance reach.
 MOTION_REACH_BLOCKS = 5
-# Above this share of moved pixels nothing is carried over (a scene cut, a turning robot); below
-# the other one the scene is still.
-CUT_SHARE = 0.5
+# Above CUT_SHARE of moved pixels nothing is carried over (a scene cut, a turning robot); below
+# this one the scene is still.
 STILL_SHARE = 0.001
 # Weights are refreshed at least this often, so that slow changes do not add up.
 LONGEST_HOLD = 15
