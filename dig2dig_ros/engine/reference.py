@@ -44,7 +44,7 @@ GREATEST_SCALE = 1.3
 SCALE_SHARE = 0.25
 # The reference's head start, in mean gains of the frame, and the distance from white over which
 # it fades.
-HEAD_START, GLARE = 1.9, 30 * GREY
+HEAD_START, GLARE = 2.3, 30 * GREY
 # By how much what infrared shows as warm counts for more, and what it shows as cold for less: not
 # nothing, since on a hot day people are the cold ones.
 WARM = 0.7
@@ -56,8 +56,9 @@ BLIND, SEEING = 1.0 * GREY, 3.0 * GREY
 NOISE_LEFT = 0.2
 # A covered part of the reference: black, to these local means.
 COVERED, OPEN = 1 * GREY, 5 * GREY
-# Around what exceeds white, the surround that is darkened, as a share of the frame's height.
-GLARE_REACH = 1 / 24
+# Around what exceeds white, the surround that is darkened, as a share of the frame's height, and
+# the share of its brightness that it loses at most.
+GLARE_REACH, GREATEST_LOSS = 1 / 24, 0.5
 VARIANCE_FLOOR = GREY ** 2 / 100
 
 
@@ -243,17 +244,20 @@ def normalised(weights: torch.Tensor, dim: int) -> torch.Tensor:
 def within_range(fused: torch.Tensor) -> torch.Tensor:
     """Let the brightness give way where bands would be cut off at white.
 
-    A figure before a glaring lamp would vanish; so the surround of what exceeds white is darkened
-    by as much.
+    A figure before a glaring lamp would vanish. So around what exceeds white the local brightness
+    is lowered as by a shorter exposure, and the contrast kept: by what the exposure would take
+    from white, so a dark surround, before which a figure is seen anyway, does not turn black.
 
     :param fused: h x w.
     :returns: h x w in [-1, 1].
     """
     if not fused.is_cuda and fused.max() <= 1:
         return fused.clamp_(-1, 1)
-    excess = (block_peaks(fused[None])[None] - 1).clamp_min_(0)
-    reach = max(1, round(excess.shape[-2] * GLARE_REACH / 2))
-    side = 2 * reach + 1
-    peak = window_peaks(excess, side)
-    way = enlarge(box_mean(box_mean(peak, side), side), fused.shape)
+    peaks = block_peaks(fused[None])
+    loss = (1 - 2 / (peaks + 1).clamp_min_(2)).clamp_max_(GREATEST_LOSS)
+    side = 2 * max(1, round(peaks.shape[-2] * GLARE_REACH / 2)) + 1
+    brightness = pooled(fused.clamp(-1, 1)[None, None])[0] + 1
+    near = torch.stack([window_peaks(loss, side), brightness])
+    loss, brightness = box_mean(box_mean(near, side), side)
+    way = enlarge((loss * brightness)[None], fused.shape)
     return (fused - way[0, 0]).clamp_(-1, 1)
