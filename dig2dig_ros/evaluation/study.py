@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import statistics
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from dig2dig_ros.evaluation.video import StreamMeter
 from dig2dig_ros.images import read_image, to_8_bit, write_image
 
 Pairs = Sequence[tuple[str, list[Path]]]
+_MISSING = {'PSNR': math.inf}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,8 +115,9 @@ class Study:
             return None
         for stem, _ in self.pairs:
             self.on_image(name, stem)
-        # JSON has no NaN: the first frame of a video has no flicker.
-        return {stem: {metric: float('nan') if value is None else value
+        # JSON has no NaN, as the flicker of a video's first frame is, and no infinity, as the PSNR
+        # of a picture that is one of its sources.
+        return {stem: {metric: _MISSING.get(metric, math.nan) if value is None else value
                        for metric, value in scores.items()}
                 for stem, scores in content['per_image'].items()}
 
