@@ -22,6 +22,7 @@ from dig2dig_ros.evaluation.video import StreamMeter
 from dig2dig_ros.images import read_image, to_8_bit, write_image
 
 Pairs = Sequence[tuple[str, list[Path]]]
+# What null in a record stands for, by metric; NaN for all others.
 _MISSING = {'PSNR': math.inf}
 
 
