@@ -152,10 +152,10 @@ def _sight(
         rise(each - NOISE_LEFT * level, BLIND, SEEING).expand_as(exposure)
         for each, level in zip(spread, noise, strict=True)])
     sight[reference] *= rise(exposure + 1, COVERED, OPEN)
+    sight.clamp_min_(1e-8)
     # Where neither sees, the reference is the picture.
-    floor = torch.full((2, 1, 1), 1e-6, device=base.device)
-    floor[reference] = 1e-3
-    return torch.maximum(sight, floor)
+    sight[reference] = torch.maximum(sight[reference], 1 - sight[1 - reference])
+    return sight
 
 
 def _spread(base: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
