@@ -72,7 +72,7 @@ class FusionSettings:
         paper='above 1 (end of section 4.5: large strides at high noise, small ones at low '
         'noise); no law is given', bounds=(1.0, 100.0))
     t_max: int = option(
-        560, 'highest timestep', paper=f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
+        535, 'highest timestep', paper=f'{TRAINING_TIMESTEPS - 1} (it starts from noise, x_T)',
         bounds=(1, TRAINING_TIMESTEPS - 1))
     levels: int = option(
         1, 'levels of the one-pass ladder, at most t_max', bounds=(1, TRAINING_TIMESTEPS - 1))
@@ -176,7 +176,7 @@ PRESETS = {
             'reference': 'none'}),
     'symmetric': Preset(
         'all sources alike, for multi-focus and multi-exposure',
-        {'reference': 'none', 'temperature': 0.3, 't_max': 350,
+        {'reference': 'none', 'temperature': 0.3, 't_max': 480,
          'coarse_from': TRAINING_TIMESTEPS}),
     'live': Preset(
         "the node's default: DIG-15 with one refresh a frame; on a CPU one-pass",

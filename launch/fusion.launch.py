@@ -41,7 +41,7 @@ ARGUMENTS = [
     ('latency_budget_ms', '', 'engine.latency_budget_ms: the engine keeps to it; empty: as the '
      'files say'),
     ('device', '', 'engine.device: auto, cpu, cuda or cuda:N; empty: as the files say'),
-    ('checkpoint', '', 'engine.checkpoint: prior (tiny, small, medium or a weights file); empty: '
+    ('checkpoint', '', 'engine.checkpoint: prior (tiny, small or a weights file); empty: '
      'as the files say'),
     ('detector_model', '', 'ONNX file of a detector for the fused image; starts detector_node'),
     ('detector_labels', '', 'file with the names of its classes, one a line; empty: COCO'),

@@ -76,7 +76,7 @@ class CandidateTrainer(Trainer):
 def trained(run: Run, settings: TrainingSettings, sampler: CropSampler,
             state_file: Path) -> CandidateTrainer:
     """A training, done: from its state file, or gone on with from there."""
-    teacher = load_prior('medium', CPU).to_precision(torch.bfloat16) if run.taught else None
+    teacher = load_prior('small', CPU).to_precision(torch.bfloat16) if run.taught else None
     trainer = CandidateTrainer(run.name, settings, sampler, teacher)
     if state_file.exists():
         trainer.load_state_dict(torch.load(state_file, weights_only=True))

@@ -105,7 +105,7 @@ class Run:
     """One training.
 
     Attributes:
-        taught: the targets are what the embedded medium prior makes of the noised images.
+        taught: the targets are what the embedded small prior makes of the noised images.
     """
 
     name: str

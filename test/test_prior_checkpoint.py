@@ -53,7 +53,7 @@ def refusal(path) -> str:
         load_prior(path, CPU)
     message = str(caught.value)
     assert message.startswith(f'{path}: ')
-    assert 'expected a .safetensors' in message
+    assert 'expected tiny, small (embedded), a .safetensors' in message
     assert '\n' not in message
     return message
 

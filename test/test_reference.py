@@ -79,7 +79,7 @@ def test_a_warm_body_wins_where_a_cold_one_as_strong_does_not(engine):
     assert warm > 0.9
     assert cold < 0.3
     # On a hot day people are the cold ones, and such strong ones are not lost.
-    assert bodies(120)[1] > 0.35
+    assert bodies(120)[1] > 0.5
 
 
 def test_a_weak_camera_is_raised_and_a_strong_one_never_lowered():
@@ -149,7 +149,7 @@ def test_two_blind_cameras_give_the_reference(engine, side, infrared, visible):
     result = engine.fuse(flat)
     difference = np.abs(result.image.astype(int) - visible)
     assert difference.mean() < 0.1
-    # The prior's estimate of a flat picture is not flat at its border: a body, by some grey levels.
+    # The estimate of a flat picture is not flat at its border, and may pass for a body.
     assert difference.max() <= 5
     assert result.weights[1].min() > 0.95
 

@@ -24,7 +24,7 @@ from dig2dig_ros.settings import OPTIONS, PRESETS, FusionSettings
     ('window', 4, 'from 1 to 255 pixels in steps of 2'),
     ('power', 0.5, 'from 1 to 100'),
     ('t_max', 1000, 'from 1 to 999'),
-    ('levels', 561, r'from 1 to t_max \(560\)'),
+    ('levels', 536, r'from 1 to t_max \(535\)'),
     ('draws', 65, 'from 0 to 64'),
     ('scale', 0.0, 'from 0.05 to 1'),
     ('mode', 'fast', 'sample, one-pass'),

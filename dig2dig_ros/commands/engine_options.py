@@ -15,8 +15,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         add_option(group, option)
     group.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     group.add_argument('--checkpoint', type=Path, metavar='FILE',
-                       help='prior: tiny, small or medium (embedded), .safetensors of `dig2dig '
-                            'train`, or guided-diffusion .pt (default: small)')
+                       help='prior: tiny or small (embedded), .safetensors of `dig2dig train`, '
+                            'or guided-diffusion .pt (default: small)')
 
 
 def add_preset_option(parser: argparse._ActionsContainer) -> None:

@@ -34,3 +34,16 @@ def restored(maps: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """E x K x h x w maps of `shrunk` images back at H x W, bilinearly."""
     height, width = size
     return enlarge(maps[..., :height // COARSE_SIDE, :width // COARSE_SIDE], size)
+
+
+def as_bright_as(images: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor:
+    """The estimates with the mean of what they are of, frame by frame.
+
+    The mean of a frame is known at any timestep: noise averages out over so many pixels. Networks
+    do not hold it, and in dark frames their estimates were up to 12 grey levels too dark, each
+    network's by another amount (docs/method.md), which then was in the bands.
+
+    :param images: `shrunk`, K x h x w.
+    :param estimates: c_hat, E x K x h x w in [-1, 1]; so is what returns.
+    """
+    return (estimates + (images - estimates).mean(dim=(-2, -1), keepdim=True)).clamp_(-1, 1)

@@ -15,7 +15,7 @@ from dig2dig_ros.engine.filters import pooled, rise
 
 # What the hottest have above the median, unless that is beyond white, and the most that contrast
 # is raised to get there.
-AIM, GREATEST = 120 * GREY, 3.0
+AIM, GREATEST = 160 * GREY, 3.0
 # The share of the picture that is the hottest, by means of 4 x 4 pixels: a face or two.
 HOTTEST = 1e-3
 # Below the first, infrared shows nothing that could be raised; from the second on it does.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from dig2dig_ros.engine.coarse import restored, shrunk
+from dig2dig_ros.engine.coarse import as_bright_as, restored, shrunk
 from dig2dig_ros.engine.filters import box_mean, smooth
 from dig2dig_ros.engine.schedule import signal_and_noise
 from dig2dig_ros.prior.base import Prior
@@ -45,7 +45,7 @@ def denoise_levels(
     if coarse:
         small = shrunk(sources, prior.coarse.multiple)
         below, _ = _denoise(prior.coarse, small, levels[:coarse], None)
-        below = restored(below, sources.shape[-2:])
+        below = restored(as_bright_as(small, below), sources.shape[-2:])
         # To append nothing would copy all.
         estimates = torch.cat([below, estimates]) if len(estimates) else below
     if not noisy:

@@ -44,7 +44,7 @@ GREATEST_SCALE = 1.3
 SCALE_SHARE = 0.25
 # The reference's head start, in mean gains of the frame, and the distance from white over which
 # it fades.
-HEAD_START, GLARE = 2.3, 30 * GREY
+HEAD_START, GLARE = 2.0, 30 * GREY
 # By how much what infrared shows as warm counts for more, and what it shows as cold for less: not
 # nothing, since on a hot day people are the cold ones.
 WARM = 0.7
@@ -58,7 +58,7 @@ NOISE_LEFT = 0.2
 COVERED, OPEN = 1 * GREY, 5 * GREY
 # Around what exceeds white, the surround that is darkened, as a share of the frame's height, and
 # the share of its brightness that it loses at most.
-GLARE_REACH, GREATEST_LOSS = 1 / 24, 0.5
+GLARE_REACH, GREATEST_LOSS = 1 / 16, 0.5
 VARIANCE_FLOOR = GREY ** 2 / 100
 
 

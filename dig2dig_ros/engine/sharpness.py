@@ -15,7 +15,7 @@ from dig2dig_ros.engine.filters import enlarge, pooled
 # The fine share of detail that is aimed at, in times that of the visible camera (roots of shares
 # of power), and the most that is added, in times of what there is: as much as leaves the artifacts
 # (Nabf) within their guard (docs/method.md).
-AIM, GREATEST = 1.28, 0.8
+AIM, GREATEST = 1.1, 0.8
 FLOOR = 1e-9
 
 

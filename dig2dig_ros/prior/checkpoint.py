@@ -25,9 +25,9 @@ from dig2dig_ros.prior.quantisation import Ranges, ranges_path, read_ranges
 from dig2dig_ros.prior.unet import GuidedDiffusionPrior, UNet, UNetArchitecture
 
 FAMILY = 'dig2dig-compact'
-EXPECTED = ('expected a .safetensors written by `dig2dig train`, or the state dict (.pt) of an '
-            'unconditional guided-diffusion model')
-EMBEDDED = ('tiny', 'small', 'medium')
+EMBEDDED = ('tiny', 'small')
+EXPECTED = (f'expected {", ".join(EMBEDDED)} (embedded), a .safetensors written by `dig2dig '
+            'train`, or the state dict (.pt) of an unconditional guided-diffusion model')
 WIDEST, DEEPEST = 4096, 64
 
 Tensors = dict[str, torch.Tensor]

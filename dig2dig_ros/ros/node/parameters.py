@@ -58,7 +58,7 @@ PARAMETERS = (
               bounds=(AUTO_BUDGET, 60_000.0), changes='configure'),
     Parameter('engine.device', 'auto', 'auto, cpu, cuda or cuda:N', changes='configure'),
     Parameter('engine.checkpoint', '',
-              'prior: tiny, small, medium or a weights file; empty: small',
+              'prior: tiny, small or a weights file; empty: small',
               changes='configure'),
     Parameter('engine.warm_up_size', [640, 512],
               'width and height fused once at configure, so that the first frame is not slow',
