@@ -176,8 +176,7 @@ PRESETS = {
             'reference': 'none'}),
     'symmetric': Preset(
         'all sources alike, for multi-focus and multi-exposure',
-        {'reference': 'none', 'temperature': 0.3, 't_max': 480,
-         'coarse_from': TRAINING_TIMESTEPS}),
+        {'reference': 'none', 'temperature': 0.4}),
     'live': Preset(
         "the node's default: DIG-15 with one refresh a frame; on a CPU one-pass",
         {'mode': 'sample', 'steps': 15, 'interval': 15}, on_cpu={'mode': 'one-pass'}),
