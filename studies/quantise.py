@@ -12,9 +12,9 @@ studies/quantise.json.
 Ranges are the lowest and highest value ever seen: NNCF's default, a mean over samples, cuts off
 the strong features of low timesteps (t = 10: 9 dB of denoising lost, not 0.5). Input and output
 layers, upsampling and the additive skips stay in float, for the same reason: 10 dB less error.
-So do the blocks at full size, for 9 dB, and the depthwise convolutions of 5 x 5, which 8 bits
-make no faster. Weights have 7 bits: on a processor without VNNI sums of two products of 8 bits
-overflow, which costs 12 dB.
+So do the blocks at full size, for 9 dB (tiny's DIG-15 takes 6 % longer so, docs/priors.md), and
+the depthwise convolutions of 5 x 5, which 8 bits make no faster. Weights have 7 bits: on a
+processor without VNNI sums of two products of 8 bits overflow, which costs 12 dB.
 """
 
 import argparse

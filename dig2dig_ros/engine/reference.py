@@ -144,7 +144,8 @@ def _sight(
     """Whether each source sees anything.
 
     :param exposure: local mean of the reference, h x w.
-    :returns: 2 x h x w in (0, 1], next to 0 where a source sees nothing.
+    :returns: 2 x h x w in (0, 1], next to 0 where a source sees nothing; but 1 for the reference
+        where the other one sees nothing either.
     """
     # The prior's estimate of a flat image is not flat, and a noisy image's clean end may not be.
     spread = torch.minimum(_spread(base, valid), _spread(clean, valid))
