@@ -78,6 +78,7 @@ class SyntheticCameras(Node):
         self._random = random.Random(values['seed'])
         self._index = 0
         self._started_ns = self.get_clock().now().nanoseconds
+        self._period_s = 1 / values['rate_hz']
         qos = QoSProfile(depth=5)
         self._publishers_of = {camera: (self.create_publisher(Image, topics.IMAGES[camera], qos),
                                         self.create_publisher(CameraInfo, topics.INFOS[camera],
@@ -85,7 +86,8 @@ class SyntheticCameras(Node):
                                for camera in topics.CAMERAS}
         self._boxes = self.create_publisher(MESSAGE_TYPE, BOXES, qos)
         self._writers = {camera: ImageWriter() for camera in topics.CAMERAS}
-        self.create_timer(1 / values['rate_hz'], self._tick)
+        self._next = self._source.frame(0, 0.0)
+        self.create_timer(self._period_s, self._tick)
 
     def close(self) -> bool:
         """End the node."""
@@ -95,8 +97,7 @@ class SyntheticCameras(Node):
     def _tick(self) -> None:
         values = read(self, PARAMETERS)
         now_ns = self.get_clock().now().nanoseconds
-        frame = self._source.frame(self._index, (now_ns - self._started_ns) * 1e-9)
-        self._index += 1
+        frame = self._next
         images = {'infrared': (frame.infrared, INFRARED_ENCODINGS[str(frame.infrared.dtype)]),
                   'visible': (frame.visible, 'bgr8')}
         headers = {camera: self._header(camera, now_ns, values) for camera in images}
@@ -108,6 +109,10 @@ class SyntheticCameras(Node):
                 info_publisher.publish(camera_info(headers[camera], self._lenses[camera] or
                                                    ideal_camera(*image.shape[1::-1])))
         self._boxes.publish(boxes_message(frame.boxes, headers['visible']))
+        # A stamp is the moment of exposure, so what is exposed then has been drawn before.
+        self._index += 1
+        self._next = self._source.frame(
+            self._index, (now_ns - self._started_ns) * 1e-9 + self._period_s)
 
     def _header(self, camera: str, now_ns: int, values: dict) -> Header:
         shift_s = self._random.gauss(0, values['jitter_s'])

@@ -72,6 +72,7 @@ WALKERS = (
     Walker(0.30, 0.22, 0.60, 0.17, 19.0, 0.25),
 )
 CLOTHES_BGR = ((40, 39, 38), (33, 33, 32), (52, 56, 64))
+SMOKE_BGR = (104, 110, 116)
 
 
 class StreetScene:
@@ -205,8 +206,8 @@ class StreetScene:
         rise = round(0.35 * height * time_s / SMOKE_PERIOD_S) % height
         texture = np.roll(np.roll(self._smoke, drift, axis=1)[:, :width], -rise, axis=0)
         density = np.clip(texture * self._envelope, 0, 0.93)
-        picture.visible += density[..., None] * (np.float32((104, 110, 116)) - picture.visible)
-        picture.infrared += 0.10 * density * (3.0 - picture.infrared)
+        _lay(picture.visible, density, SMOKE_BGR)
+        _lay(picture.infrared, 0.10 * density, 3.0)
 
 
 def _corners(box: Box) -> np.ndarray:
@@ -229,8 +230,18 @@ def _blend(layer: np.ndarray, figure: np.ndarray, left: int, top: int, values: t
     part = figure[rows.start - top:rows.stop - top, columns.start - left:columns.stop - left]
     view = layer[rows, columns]
     for channel, value in enumerate(values):
-        share = part[..., channel]
-        view += (share if view.ndim == 2 else share[..., None]) * (np.float32(value) - view)
+        _lay(view, np.ascontiguousarray(part[..., channel]), value)
+
+
+def _lay(picture: np.ndarray, share: np.ndarray, value: float | tuple[float, ...]) -> None:
+    """Put a value, or a colour, in place of a share of each pixel.
+
+    By way of whole rows: to broadcast along a last dimension of three goes pixel by pixel.
+    """
+    if picture.ndim == 2:
+        picture += share * (np.float32(value) - picture)
+        return
+    picture += cv2.cvtColor(share, cv2.COLOR_GRAY2BGR) * cv2.subtract((*value, 0), picture)
 
 
 def _glow(visible: np.ndarray, column: float, row: float, radius: float, strength: float,
