@@ -19,6 +19,7 @@ from dig2dig_ros.engine.pipeline import FusionPipeline, Weighed
 from dig2dig_ros.engine.reference import INFRARED, VISIBLE
 from dig2dig_ros.engine.result import FusionResult, Timing
 from dig2dig_ros.engine.tiling import BoundedPrior
+from dig2dig_ros.engine.tint import added_by_infrared
 from dig2dig_ros.engine.transfer import Stopwatch, Transfer
 from dig2dig_ros.prior import load_prior
 from dig2dig_ros.prior.base import Prior
@@ -167,10 +168,14 @@ class FusionEngine:
         fused, shares = size.leave(
             fused, weighed.shares, frame.sources, frame.full, frame.full_valid, frame.clean_ends)
         clean = size.restore(weighed.clean) if any(frame.clean_ends) else frame.luminances
+        against, tinted = frame.pipeline.reference_of(len(frame.images)), None
+        if against == VISIBLE and frame.images[VISIBLE].dim() == 3:
+            seen = size.restore(weighed.base[VISIBLE:])[0]
+            tinted = added_by_infrared(fused, clean[VISIBLE], weighed.lift, seen)
         image = self._transfer.download(
             with_chroma(
                 fused, frame.images, frame.luminances, clean, frame.noise,
-                saturation_of(weighed.lift)), slot=0)
+                saturation_of(weighed.lift), tinted), slot=0)
         shares = self._transfer.download(shares, slot=1)
         timing = Timing(*frame.watch.finish(), calls)
         return FusionResult(self._transfer.keep(image), self._transfer.keep(shares), timing)

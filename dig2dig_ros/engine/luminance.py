@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from dig2dig_ros.engine.filters import guided, pooled
+from dig2dig_ros.engine.tint import TINT_BGR
 
 # BT.601, full range.
 BLUE, GREEN, RED = 0.114, 0.587, 0.299
@@ -40,7 +41,8 @@ def luminance(image: torch.Tensor) -> torch.Tensor:
 def with_chroma(
         fused: torch.Tensor, images: Sequence[torch.Tensor],
         luminances: Sequence[torch.Tensor], clean: Sequence[torch.Tensor],
-        noise: Sequence[float], saturation: torch.Tensor) -> torch.Tensor:
+        noise: Sequence[float], saturation: torch.Tensor,
+        tinted: torch.Tensor | None = None) -> torch.Tensor:
     """Give the fused luminance the chroma of the colour sources.
 
     One colour source keeps its own chroma, which at full saturation is the same as shifting its
@@ -54,6 +56,8 @@ def with_chroma(
     :param noise: standard deviation of the noise of each Y, grey levels. Of a noisy source the
         chroma is smoothed and paler.
     :param saturation: factor on the chroma, a tensor without dimensions.
+    :param tinted: what infrared adds to one colour source (`tint`), H x W, which gets its tint;
+        None for nothing.
     :returns: H x W, or H x W x 3 where a source is in colour; uint8, rounded and saturated.
     """
     coloured = [number for number, image in enumerate(images) if image.dim() == 3]
@@ -61,7 +65,10 @@ def with_chroma(
         return _bytes(_grey(fused))
     if len(coloured) == 1 and noise[coloured[0]] < CLEAN_CHROMA:
         shift = (fused - saturation * luminances[coloured[0]]).add_(1 - saturation).mul_(HALF)
-        return _bytes(_shifted(images[coloured[0]], saturation, shift))
+        shifts = [(shift, (1.0, 1.0, 1.0))]
+        if tinted is not None:
+            shifts.append((tinted * HALF, TINT_BGR))
+        return _bytes(_shifted(images[coloured[0]], saturation, shifts))
     # Differences to Y stand for chroma: Cb - 128 = 0.564 (B - Y), Cr - 128 = 0.713 (R - Y).
     chroma = torch.stack([
         images[number][..., ::2].movedim(-1, 0) - _grey(luminances[number])
@@ -70,9 +77,12 @@ def with_chroma(
         blue, red = _quiet(chroma[0], clean[coloured[0]], noise[coloured[0]])
     else:
         blue, red = _blend(chroma)
+    blue, red = saturation * blue, saturation * red
+    if tinted is not None:
+        blue += HALF * TINT_BGR[0] * tinted
+        red += HALF * TINT_BGR[-1] * tinted
     green = -(BLUE * blue + RED * red) / GREEN
-    return _bytes(_grey(fused)[..., None] + (
-        saturation * torch.stack([blue, green, red], dim=-1)))
+    return _bytes(_grey(fused)[..., None] + torch.stack([blue, green, red], dim=-1))
 
 
 def _grey(plane: torch.Tensor) -> torch.Tensor:
@@ -85,17 +95,22 @@ def _bytes(image: torch.Tensor) -> torch.Tensor:
     return image.round_().clamp_(0, 255).to(torch.int16).to(torch.uint8)
 
 
-def _shifted(image: torch.Tensor, factor: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Add H x W to all three channels of so many times an image, H x W x 3.
+def _shifted(
+        image: torch.Tensor, factor: torch.Tensor,
+        shifts: Sequence[tuple[torch.Tensor, Sequence[float]]]) -> torch.Tensor:
+    """Add planes to so many times an image, H x W x 3: each H x W, with its share of a channel.
 
-    As a product with a few columns of ones: to add along a last dimension of three goes number by
-    number on a CPU, and takes twice as long.
+    As a product with a few columns: to add along a last dimension of three goes number by number
+    on a CPU, and takes twice as long.
     """
-    if image.is_cuda or shift.numel() % SPREAD:
-        return factor * image + shift[..., None]
-    ones = torch.eye(SPREAD).repeat_interleave(3, dim=1)
+    if image.is_cuda or shifts[0][0].numel() % SPREAD:
+        return factor * image + sum(
+            plane[..., None] * plane.new_tensor(shares) for plane, shares in shifts)
+    planes = torch.cat([plane.reshape(-1, SPREAD) for plane, _ in shifts], dim=1)
+    columns = torch.cat([
+        torch.kron(torch.eye(SPREAD), torch.tensor([shares])) for _, shares in shifts])
     rows = image.to(torch.float32, copy=True).view(-1, 3 * SPREAD)
-    return rows.addmm_(shift.reshape(-1, SPREAD), ones, beta=float(factor)).view(image.shape)
+    return rows.addmm_(planes, columns, beta=float(factor)).view(image.shape)
 
 
 def _quiet(chroma: torch.Tensor, clean: torch.Tensor, level: float) -> torch.Tensor:
