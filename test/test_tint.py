@@ -91,6 +91,7 @@ def test_the_tint_takes_no_channel_beyond_white_and_leaves_luminance():
     added = added_by_infrared(picture, visible, NO_LIFT, EVERYWHERE)
     channels = picture[..., None] + added[..., None] * torch.tensor(TINT_BGR)
     assert added.max() > 0.5
-    assert channels.max() <= 1 + 1e-6 and channels.min() >= -1 - 1e-6
+    assert channels.max() <= 1 + 1e-6
+    assert channels.min() >= -1 - 1e-6
     assert float(torch.tensor(TINT_BGR) @ torch.tensor([0.114, 0.587, 0.299])) == pytest.approx(
         0, abs=1e-3)

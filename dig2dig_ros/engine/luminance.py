@@ -67,7 +67,7 @@ def with_chroma(
         shift = (fused - saturation * luminances[coloured[0]]).add_(1 - saturation).mul_(HALF)
         shifts = [(shift, (1.0, 1.0, 1.0))]
         if tinted is not None:
-            shifts.append((tinted * HALF, TINT_BGR))
+            shifts.append((tinted, [HALF * share for share in TINT_BGR]))
         return _bytes(_shifted(images[coloured[0]], saturation, shifts))
     # Differences to Y stand for chroma: Cb - 128 = 0.564 (B - Y), Cr - 128 = 0.713 (R - Y).
     chroma = torch.stack([

@@ -33,8 +33,9 @@ def added_by_infrared(
     :param seen: weight of the visible camera in the coarsest level, H x W in [0, 1]. Where it is
         covered, or has no pixel, the picture is infrared's, and grey.
     """
-    added = fused - saturation_of(lift) * visible
+    added = torch.addcmul(fused, saturation_of(lift), visible, value=-1)
     brightness = around(pooled(visible[None, None])[0], NEIGHBOURHOOD) + 1
     dark = ((DAY - brightness) / (DAY - DUSK)).clamp_(0, 1)
     added.sub_(lift / 2).mul_(seen).mul_(enlarge(dark[None], visible.shape)[0, 0])
-    return torch.minimum(added, (1 - fused).div_(TINT_BGR[-1])).clamp_min_(0)
+    room = torch.sub(fused.new_full((), 1 / TINT_BGR[-1]), fused, alpha=1 / TINT_BGR[-1])
+    return torch.minimum(added, room, out=room).clamp_min_(0)
