@@ -1,4 +1,4 @@
-"""Colour in and out: the luminance is fused, the chroma is carried over.
+"""Colour in and out: the luminance is fused, the chroma is carried over and, in part, tinted.
 
 Tensors on the engine's device; channel order is BGR throughout, as in OpenCV.
 """
@@ -56,8 +56,8 @@ def with_chroma(
     :param noise: standard deviation of the noise of each Y, grey levels. Of a noisy source the
         chroma is smoothed and paler.
     :param saturation: factor on the chroma, a tensor without dimensions.
-    :param tinted: what infrared adds to one colour source (`tint`), H x W, which gets its tint;
-        None for nothing.
+    :param tinted: what infrared adds to the one colour source, H x W, [-1, 1] units, as of
+        `tint.added_by_infrared`: it gets that tint. None for nothing.
     :returns: H x W, or H x W x 3 where a source is in colour; uint8, rounded and saturated.
     """
     coloured = [number for number, image in enumerate(images) if image.dim() == 3]

@@ -25,7 +25,9 @@ def added_by_infrared(
         seen: torch.Tensor) -> torch.Tensor:
     """By how much infrared makes each dark pixel of the visible camera brighter, H x W.
 
-    Never more than can be tinted without a channel beyond white, so luminance stays as it is.
+    Never more than a grey pixel can be tinted by without a channel beyond white, so its luminance
+    stays as it is. Where the visible camera's own colours are near white it may be cut: on three
+    pairs of MSRS and LLVIP by 2, 2 and 7 grey levels at the worst pixel.
 
     :param fused: luminance, H x W.
     :param visible: luminance of the visible camera without its noise, likewise.
